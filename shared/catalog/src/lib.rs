@@ -1,0 +1,134 @@
+//! LocalLibrary's data: its books, copies, authors, genres and languages, in one SQLite file.
+//!
+//! [`Catalog::open`] makes the file if there is none, brings an older one up to date, and puts
+//! sample books into a new one. Nothing has to be installed or configured first.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), catalog::Error> {
+//! use catalog::Catalog;
+//!
+//! let library = Catalog::in_memory().await?;
+//! let counts = library.counts().await?;
+//!
+//! assert_eq!(counts.books, 29);
+//! assert!(counts.copies_available < counts.copies);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `migrations/` | the tables, one file a change |
+//! | `sample.sql` | what a new library holds |
+//! | `counts.rs` | the numbers of the home page |
+//! | `setup.rs` | how a file becomes a library, once, whoever else is starting |
+//! | `error.rs` | what can go wrong, in words for the person at the keyboard |
+
+mod counts;
+mod error;
+mod setup;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
+
+pub use counts::Counts;
+pub use error::{Error, Problem};
+
+/// How long a statement waits for another program's write to end.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The library, open. Clones share its connections, so hand one to each handler.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    pool: SqlitePool,
+}
+
+impl Catalog {
+    /// Opens the library at `path`, which is made if it is missing; its folder is not.
+    ///
+    /// A new library gets the sample books. A library that was there keeps what it has: one whose
+    /// books were all deleted stays empty. Several programs may open the same new file at once.
+    ///
+    /// The file is in WAL mode with `synchronous = FULL`, so what was committed outlives a power
+    /// cut. Foreign keys are enforced. A statement waits up to 5 seconds for a lock.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`], whose [`Problem`] says what the matter is with the file. The file is then
+    /// as it was before.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Catalog, Error> {
+        Catalog::open_within(path.as_ref(), BUSY_TIMEOUT).await
+    }
+
+    /// Opens a library of sample books that lives in memory, for tests: every call makes a new one,
+    /// and it is gone with its last clone.
+    ///
+    /// It has one connection. Who holds that and asks for another waits for 30 seconds and fails.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`], when there is no memory left.
+    pub async fn in_memory() -> Result<Catalog, Error> {
+        let options = SqliteConnectOptions::new().foreign_keys(true);
+        let pool = SqlitePoolOptions::new()
+            // Each connection to ":memory:" would be another library, and closing it the end of it.
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_lazy_with(options);
+        setup::prepare(&pool, BUSY_TIMEOUT)
+            .await
+            .map_err(|source| Error::open(Path::new(":memory:"), source))?;
+        Ok(Catalog { pool })
+    }
+
+    /// The connections, for queries that this crate does not have.
+    pub fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    async fn open_within(path: &Path, busy_timeout: Duration) -> Result<Catalog, Error> {
+        // No journal_mode here: each new connection would try to switch, and setup does it once.
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(busy_timeout);
+        let pool = SqlitePoolOptions::new().connect_lazy_with(options);
+        setup::prepare(&pool, busy_timeout).await.map_err(|source| Error::open(path, source))?;
+        Ok(Catalog { pool })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Connection;
+
+    use super::*;
+
+    // Here and not in tests/, since only here the wait can be cut short.
+    #[tokio::test]
+    async fn a_library_locked_by_another_program_says_so() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("library.sqlite");
+        let other = Catalog::open(&path).await.expect("a new library opens");
+        let mut other = other.pool.acquire().await.expect("it has a connection");
+        let _lock = other.begin_with("BEGIN EXCLUSIVE").await.expect("nobody else holds the lock");
+
+        let refused = Catalog::open_within(&path, Duration::ZERO).await;
+
+        let error = refused.expect_err("the other program still holds the lock");
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{} is locked by another program. Close that program, then try again.",
+                path.display()
+            )
+        );
+    }
+}

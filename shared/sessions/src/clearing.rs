@@ -1,0 +1,113 @@
+//! Clearing expired sessions, in steps so small that visitors do not notice.
+
+use std::time::Duration;
+
+use tokio::{sync::watch, task::JoinHandle, time};
+use tower_sessions::session_store;
+
+use crate::Store;
+
+/// How many records one step deletes at most. Between two steps, waiting visitors are served.
+const STEP: u32 = 500;
+
+/// Deletes all expired records, step by step, and says how many there were.
+///
+/// Django: `manage.py clearsessions`.
+///
+/// ```
+/// # async fn command() -> Result<(), Box<dyn std::error::Error>> {
+/// let store = sessions::SqliteStore::open("library.sqlite").await?;
+/// let cleared = sessions::clear_expired(&store).await?;
+/// println!("{cleared} expired sessions cleared");
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// The store's own, at the first step that fails; the steps before it hold.
+pub async fn clear_expired(store: &impl Store) -> Result<u64, session_store::Error> {
+    let mut cleared = 0;
+    loop {
+        let step = store.clear_expired(STEP).await?;
+        cleared += step;
+        if step < u64::from(STEP) {
+            return Ok(cleared);
+        }
+    }
+}
+
+/// A background task that clears expired sessions until it is stopped or dropped.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use std::time::Duration;
+/// use sessions::{Clearing, SqliteStore};
+///
+/// # let folder = tempfile::tempdir().expect("a folder");
+/// # let file = folder.path().join("library.sqlite");
+/// let store = SqliteStore::open(file).await.expect("the store opens");
+/// let clearing = Clearing::start(store.clone(), Duration::from_secs(60 * 60));
+/// // … serve visitors, and when the server ends:
+/// clearing.stop().await;
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Clearing {
+    stop: watch::Sender<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Clearing {
+    /// Clears `store` now, and again whenever `period` has passed. A step that fails is logged,
+    /// and tried again the next time.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # use std::time::Duration;
+    /// # use sessions::{Clearing, MemoryStore};
+    /// let every_hour = Clearing::start(MemoryStore::default(), Duration::from_secs(60 * 60));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If `period` is zero, and outside a tokio runtime.
+    pub fn start(store: impl Store, period: Duration) -> Clearing {
+        assert!(!period.is_zero(), "a period of zero would clear without a pause");
+        let (stop, mut stopping) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            let mut due = time::interval(period);
+            due.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    _ = due.tick() => {}
+                    _ = stopping.wait_for(|stop| *stop) => return,
+                }
+                tokio::select! {
+                    cleared = clear_expired(&store) => match cleared {
+                        Ok(0) => {}
+                        Ok(cleared) => tracing::info!(cleared, "expired sessions cleared"),
+                        Err(error) => tracing::error!("clearing expired sessions failed: {error}"),
+                    },
+                    _ = stopping.wait_for(|stop| *stop) => return,
+                }
+            }
+        });
+        Clearing { stop, task }
+    }
+
+    /// Ends the task; a step that is running is finished by the store.
+    ///
+    /// ```
+    /// # async fn end(clearing: sessions::Clearing) {
+    /// clearing.stop().await;
+    /// # }
+    /// ```
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        // An error would be a panic in the task, which has been reported already.
+        let _ = self.task.await;
+    }
+}

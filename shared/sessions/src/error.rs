@@ -1,0 +1,103 @@
+//! What can go wrong, and what the visitor is told.
+
+use axum::{
+    http::{StatusCode, header::RETRY_AFTER},
+    response::{IntoResponse, Response},
+};
+use tower_sessions::session_store;
+
+/// Why a session could not be used.
+///
+/// As a response, it tells the visitor what to do in one plain sentence and keeps the cause for
+/// the log: 503 where the store did not answer, 409 where the session ended meanwhile, 422 where
+/// it is full, 500 where the program is at fault.
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use sessions::Error;
+///
+/// async fn show(session: sessions::Session) -> Result<String, Error> {
+///     // Where the key is missing, the visitor sees an error page and the log names the key.
+///     session.require("my_car")
+/// }
+///
+/// assert_eq!(Error::Interrupted.into_response().status(), 409);
+/// ```
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The session has no such key. Django: `KeyError`.
+    #[error("the session has no `{key}`")]
+    Missing {
+        /// The key.
+        key: String,
+    },
+    /// The session holds a value of another type than was asked for. It stays where it is.
+    #[error("the session's value for `{key}` is not of the type asked for: {source}")]
+    WrongType {
+        /// The key whose value it is.
+        key: String,
+        /// What the value would have had to be.
+        source: serde_json::Error,
+    },
+    /// JSON cannot hold the value, for example a map whose keys are not strings.
+    #[error("the value for `{key}` cannot be stored in a session: {source}")]
+    NotStorable {
+        /// The key it was meant for.
+        key: String,
+        /// Why JSON cannot hold it.
+        source: serde_json::Error,
+    },
+    /// The session would grow beyond its limit. What was stored before is unchanged.
+    #[error("the session would take {size} bytes, and {limit} is its limit")]
+    TooLarge {
+        /// Bytes of JSON that it would take.
+        size: usize,
+        /// Bytes of JSON that it may take.
+        limit: usize,
+    },
+    /// Another request deleted the session while this one ran. Nothing was stored. Django:
+    /// `SessionInterrupted`.
+    #[error("the session was ended by another request")]
+    Interrupted,
+    /// The store failed, or is out of reach.
+    #[error("the session store failed: {0}")]
+    Store(#[from] session_store::Error),
+    /// The handler's route has no [`SessionLayer`](crate::SessionLayer) around it.
+    #[error(
+        "this route has no SessionLayer: a layer wraps only the routes that were added before it"
+    )]
+    NoLayer,
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        match self {
+            // Two things that visitors do, and no fault of the server's.
+            Error::Interrupted => {
+                tracing::info!("{self}");
+                let words = "Your session has ended in the meantime, perhaps because you signed \
+                             out in another window. Nothing was changed. Go back and start again.";
+                (StatusCode::CONFLICT, words).into_response()
+            }
+            Error::TooLarge { .. } => {
+                tracing::warn!("{self}");
+                let words = "That is more than this site can remember about you. What it knew \
+                             before is unchanged.";
+                (StatusCode::UNPROCESSABLE_ENTITY, words).into_response()
+            }
+            Error::Store(_) => {
+                tracing::error!("{self}");
+                let words = "We cannot look up your session at the moment. Nothing is lost: \
+                             please try again in a few seconds.";
+                (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")], words).into_response()
+            }
+            Error::Missing { .. }
+            | Error::WrongType { .. }
+            | Error::NotStorable { .. }
+            | Error::NoLayer => {
+                tracing::error!("{self}");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}

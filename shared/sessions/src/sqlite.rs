@@ -1,0 +1,566 @@
+//! Sessions in an SQLite database, beside the site's own tables.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use sqlx::{
+    Connection as _, FromRow, Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    pool::PoolConnection,
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
+};
+use time::OffsetDateTime;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tower_sessions::{
+    SessionStore,
+    session::{Id, Record},
+    session_store::{Error, Result},
+};
+
+use crate::store::{Replaced, Store, Version};
+
+/// A row is found by the hash of its id. Whoever gets hold of a copy of the file cannot turn a
+/// hash back into an id, and so cannot take a session over (OWASP Session Management Cheat
+/// Sheet). An id has 128 random bits, so a plain hash needs no salt.
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS session (
+        id_hash     BLOB    NOT NULL PRIMARY KEY,
+        data        TEXT    NOT NULL, -- a JSON object
+        expiry_date INTEGER NOT NULL, -- seconds since 1970, UTC
+        version     INTEGER NOT NULL  -- one more with each write
+    ) STRICT, WITHOUT ROWID;";
+
+/// How long to wait for another program that keeps the file locked.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How many requests share a statement or a commit at most.
+const BATCH: usize = 256;
+
+/// How many connections read.
+const READERS: u32 = 2;
+
+/// A store in an SQLite file, exact also when several servers use the file.
+///
+/// A saved session survives a restart and a power cut: the journal is a write-ahead log, and a
+/// save returns once the disk has it (`synchronous=FULL`).
+///
+/// sqlx gives each connection a thread. To send it a statement and to be woken by its answer takes
+/// several times as long as SQLite needs to find a row. So requests share statements: they queue
+/// up, and whoever holds a connection takes all that wait along. SQLite lets one writer in at a
+/// time, so one task writes, and what has queued up meanwhile shares its wait for the disk. Reads
+/// have connections of their own and never wait for the writer. docs/measurements.md has the
+/// numbers.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    reads: mpsc::Sender<Load>,
+    writes: mpsc::Sender<Job>,
+    clearing: Arc<Mutex<Clearing>>,
+}
+
+/// How far the clearing has come. It goes through the table in the order of the rows, again and
+/// again, so that what a step deletes lies together, on few pages. An index by date would spare it
+/// the way past the other rows, but every visit would have to write that index too.
+#[derive(Debug)]
+struct Clearing {
+    pool: SqlitePool,
+    last: Hash,
+}
+
+impl SqliteStore {
+    /// Opens the file, creating it and the table `session` where they are missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`] where the file cannot be opened or written to, or where another program
+    /// keeps it locked for more than five seconds.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(PATIENCE);
+        let writer = connect_writer(&options).await.map_err(backend)?;
+        sqlx::raw_sql(SCHEMA).execute(&writer).await.map_err(backend)?;
+
+        let (writes, queue) = mpsc::channel(4 * BATCH);
+        tokio::spawn(write_all(Connection::of(writer), queue));
+
+        // One more than the readers: the clearing may be long on its way through a large table.
+        let readers =
+            SqlitePoolOptions::new().max_connections(READERS + 1).connect_lazy_with(options);
+        let (reads, queue) = mpsc::channel(4 * BATCH);
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..READERS {
+            tokio::spawn(read_all(Connection::of(readers.clone()), queue.clone()));
+        }
+        let clearing = Arc::new(Mutex::new(Clearing { pool: readers, last: Hash::new() }));
+        Ok(SqliteStore { reads, writes, clearing })
+    }
+
+    async fn read(&self, id_hash: Hash) -> Result<Option<Stored>> {
+        let (reply, read) = oneshot::channel();
+        self.reads.send(Load { id_hash, reply }).await.map_err(|_| ended())?;
+        read.await.map_err(|_| ended())?
+    }
+
+    async fn write(&self, write: Write) -> Result<Written> {
+        let (reply, written) = oneshot::channel();
+        self.writes.send(Job { write, reply }).await.map_err(|_| ended())?;
+        written.await.map_err(|_| ended())?
+    }
+}
+
+/// The tasks end with the runtime in which the store was opened.
+fn ended() -> Error {
+    Error::Backend("the session store has ended".to_owned())
+}
+
+/// One of a pool's connections, kept from one statement to the next: the pool asks a connection
+/// whether it is alive when it lends it and when it takes it back, which would triple the work.
+struct Connection {
+    pool: SqlitePool,
+    held: Option<PoolConnection<Sqlite>>,
+}
+
+impl Connection {
+    fn of(pool: SqlitePool) -> Self {
+        Connection { pool, held: None }
+    }
+
+    /// The connection, for work after which [`Connection::keep`] puts it back. After work that
+    /// failed it goes to the pool, which finds out whether it is still good.
+    async fn take(&mut self) -> sqlx::Result<PoolConnection<Sqlite>> {
+        match self.held.take() {
+            Some(connection) => Ok(connection),
+            None => self.pool.acquire().await,
+        }
+    }
+
+    fn keep(&mut self, connection: PoolConnection<Sqlite>) {
+        self.held = Some(connection);
+    }
+}
+
+/// Unlike every other statement, the switch to the write-ahead log does not wait for its turn: of
+/// two servers that start on a new file at once, one is told that it is busy. So wait here.
+async fn connect_writer(options: &SqliteConnectOptions) -> sqlx::Result<SqlitePool> {
+    let start = Instant::now();
+    loop {
+        let one = SqlitePoolOptions::new().max_connections(1);
+        match one.connect_with(options.clone()).await {
+            Err(error) if is_busy(&error) && start.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+/// SQLITE_BUSY is 5 in the lowest byte; the others say why (sqlite.org/rescode.html).
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
+}
+
+#[derive(Debug)]
+struct Load {
+    id_hash: Hash,
+    reply: oneshot::Sender<Result<Option<Stored>>>,
+}
+
+/// Data, expiry date, version.
+type Stored = (String, i64, i64);
+
+/// A task that reads, until the last clone of the store is dropped. Several share the queue.
+async fn read_all(mut connection: Connection, queue: Arc<Mutex<mpsc::Receiver<Load>>>) {
+    let mut loads = Vec::with_capacity(BATCH);
+    while queue.lock().await.recv_many(&mut loads, BATCH).await > 0 {
+        let found = find(&mut connection, &loads).await;
+        for Load { id_hash, reply } in loads.drain(..) {
+            let row = match &found {
+                // Several requests of one visitor may ask for the same row.
+                Ok(rows) => rows.get(&id_hash).map(Stored::from_row).transpose().map_err(decode),
+                Err(error) => Err(Error::Backend(error.to_string())),
+            };
+            // Nobody waits any more for a request that was given up.
+            let _ = reply.send(row);
+        }
+    }
+}
+
+/// One statement for all, whose text is always the same, so that SQLite prepares it once.
+async fn find(
+    connection: &mut Connection,
+    loads: &[Load],
+) -> sqlx::Result<HashMap<Hash, SqliteRow>> {
+    let mut db = connection.take().await?;
+    let rows = sqlx::query(
+        "SELECT data, expiry_date, version, id_hash FROM session
+         WHERE id_hash IN (SELECT unhex(value) FROM json_each(?)) AND expiry_date > ?",
+    )
+    .bind(json(loads.iter().map(|load| hex(&load.id_hash))))
+    .bind(OffsetDateTime::now_utc().unix_timestamp())
+    .fetch_all(&mut *db)
+    .await?;
+    connection.keep(db);
+    rows.into_iter().map(|row| Ok((row.try_get("id_hash")?, row))).collect()
+}
+
+#[derive(Debug)]
+struct Job {
+    write: Write,
+    reply: oneshot::Sender<Result<Written>>,
+}
+
+#[derive(Debug)]
+enum Write {
+    Create(Row),
+    Save(Row),
+    Replace {
+        old: Hash,
+        seen: Version,
+        new: Row,
+    },
+    Delete(Hash),
+    /// Those of them that have expired.
+    Clear(Vec<Hash>),
+}
+
+#[derive(Debug)]
+enum Written {
+    Done,
+    /// A new record's id is taken.
+    Taken,
+    Replaced(Replaced),
+    Cleared(u64),
+}
+
+/// The task that writes, until the last clone of the store is dropped.
+async fn write_all(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
+    let mut jobs = Vec::with_capacity(BATCH);
+    while queue.recv_many(&mut jobs, BATCH).await > 0 {
+        let (writes, replies): (Vec<_>, Vec<_>) =
+            jobs.drain(..).map(|job| (job.write, job.reply)).unzip();
+        match commit(&mut connection, writes).await {
+            Ok(written) => {
+                for (reply, written) in replies.into_iter().zip(written) {
+                    // Nobody waits any more for a request that was given up; it is stored anyway.
+                    let _ = reply.send(Ok(written));
+                }
+            }
+            Err(error) => {
+                let cause = error.to_string();
+                for reply in replies {
+                    let _ = reply.send(Err(Error::Backend(cause.clone())));
+                }
+            }
+        }
+    }
+}
+
+/// All of these writes, or none of them. They were asked for at the same time, so any order will
+/// do.
+async fn commit(connection: &mut Connection, writes: Vec<Write>) -> sqlx::Result<Vec<Written>> {
+    let mut db = connection.take().await?;
+    // IMMEDIATE takes the write lock before anything is read: another server cannot come between.
+    let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
+    let mut stored = store_visits(&mut transaction, &writes).await?;
+    let mut written = Vec::with_capacity(writes.len());
+    for write in writes {
+        written.push(match write.as_visit() {
+            Some((row, seen)) if stored.remove(&row.id_hash) => match seen {
+                None => Written::Done,
+                Some(seen) => Written::Replaced(Replaced::Done(Version(seen.0 + 1))),
+            },
+            // What is no visit, and a visit that was refused: on its own it learns why.
+            _ => apply(&mut transaction, write).await?,
+        });
+    }
+    transaction.commit().await?;
+    connection.keep(db);
+    Ok(written)
+}
+
+impl Write {
+    /// A visit: a row that is new, or that takes the place of the version seen of it. Nearly all
+    /// writes are visits.
+    fn as_visit(&self) -> Option<(&Row, Option<Version>)> {
+        match self {
+            Write::Create(row) => Some((row, None)),
+            Write::Replace { old, seen, new } if *old == new.id_hash => Some((new, Some(*seen))),
+            _ => None,
+        }
+    }
+}
+
+/// Stores the visits among `writes` in one statement, and returns which rows took theirs. Of
+/// several visits to a row it tries the first.
+async fn store_visits(
+    transaction: &mut Transaction<'_, Sqlite>,
+    writes: &[Write],
+) -> sqlx::Result<HashSet<Hash>> {
+    let mut hashes = HashSet::new();
+    let rows: Vec<_> = writes
+        .iter()
+        .filter_map(Write::as_visit)
+        .filter(|(row, _)| hashes.insert(&row.id_hash))
+        .map(|(row, seen)| {
+            let seen = seen.map(|version| version.0 as i64);
+            (hex(&row.id_hash), &row.data, row.expiry_date, seen)
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(HashSet::new());
+    }
+    // Versions begin at 1. A row for which none was seen has to be new: no stored one precedes it.
+    let stored = sqlx::query_scalar(
+        "INSERT INTO session (id_hash, data, expiry_date, version)
+         SELECT unhex(value ->> 0), value ->> 1, value ->> 2, ifnull(value ->> 3, 0) + 1
+         FROM json_each(?)
+         WHERE value ->> 3 IS NULL OR EXISTS (
+             SELECT 1 FROM session WHERE id_hash = unhex(value ->> 0) AND expiry_date > ?)
+         ON CONFLICT DO UPDATE SET data = excluded.data, expiry_date = excluded.expiry_date,
+             version = excluded.version
+         WHERE version = excluded.version - 1
+         RETURNING id_hash",
+    )
+    .bind(json(rows))
+    .bind(OffsetDateTime::now_utc().unix_timestamp())
+    .fetch_all(&mut **transaction)
+    .await?;
+    Ok(stored.into_iter().collect())
+}
+
+async fn apply(transaction: &mut Transaction<'_, Sqlite>, write: Write) -> sqlx::Result<Written> {
+    let db = &mut **transaction;
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    match write {
+        Write::Create(row) => {
+            let created = insert(&row).execute(db).await?.rows_affected() == 1;
+            Ok(if created { Written::Done } else { Written::Taken })
+        }
+        Write::Save(row) => {
+            let upsert = "INSERT INTO session (id_hash, data, expiry_date, version)
+                          VALUES (?, ?, ?, 1)
+                          ON CONFLICT DO UPDATE SET data = excluded.data,
+                              expiry_date = excluded.expiry_date, version = version + 1";
+            sqlx::query(upsert)
+                .bind(row.id_hash)
+                .bind(row.data)
+                .bind(row.expiry_date)
+                .execute(db)
+                .await?;
+            Ok(Written::Done)
+        }
+        Write::Replace { old, seen, new } if old == new.id_hash => {
+            let replaced = sqlx::query(
+                "UPDATE session SET data = ?, expiry_date = ?, version = version + 1
+                 WHERE id_hash = ? AND version = ? AND expiry_date > ?",
+            )
+            .bind(new.data)
+            .bind(new.expiry_date)
+            .bind(&old)
+            .bind(seen.0 as i64)
+            .bind(now)
+            .execute(&mut *db)
+            .await?
+            .rows_affected();
+            Ok(Written::Replaced(match replaced {
+                1 => Replaced::Done(Version(seen.0 + 1)),
+                _ if exists(db, &old, now).await? => Replaced::Changed,
+                _ => Replaced::Gone,
+            }))
+        }
+        Write::Replace { old, seen, new } => {
+            let taken = insert(&new).execute(&mut *db).await?.rows_affected() == 0;
+            if taken {
+                return Ok(Written::Taken);
+            }
+            let deleted = sqlx::query(
+                "DELETE FROM session WHERE id_hash = ? AND version = ? AND expiry_date > ?",
+            )
+            .bind(&old)
+            .bind(seen.0 as i64)
+            .bind(now)
+            .execute(&mut *db)
+            .await?
+            .rows_affected();
+            if deleted == 1 {
+                return Ok(Written::Replaced(Replaced::Done(Version(1))));
+            }
+            delete(&new.id_hash).execute(&mut *db).await?;
+            let changed = exists(db, &old, now).await?;
+            Ok(Written::Replaced(if changed { Replaced::Changed } else { Replaced::Gone }))
+        }
+        Write::Delete(id_hash) => {
+            delete(&id_hash).execute(db).await?;
+            Ok(Written::Done)
+        }
+        Write::Clear(hashes) => {
+            let cleared = sqlx::query(
+                "DELETE FROM session
+                 WHERE id_hash IN (SELECT unhex(value) FROM json_each(?)) AND expiry_date <= ?",
+            )
+            .bind(json(hashes.iter().map(hex)))
+            .bind(now)
+            .execute(db)
+            .await?;
+            Ok(Written::Cleared(cleared.rows_affected()))
+        }
+    }
+}
+
+type Query<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
+
+fn insert(row: &Row) -> Query<'_> {
+    sqlx::query(
+        "INSERT INTO session (id_hash, data, expiry_date, version) VALUES (?, ?, ?, 1)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(&row.id_hash)
+    .bind(&row.data)
+    .bind(row.expiry_date)
+}
+
+fn delete(id_hash: &Hash) -> Query<'_> {
+    sqlx::query("DELETE FROM session WHERE id_hash = ?").bind(id_hash)
+}
+
+async fn exists(db: &mut SqliteConnection, id_hash: &Hash, now: i64) -> sqlx::Result<bool> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM session WHERE id_hash = ? AND expiry_date > ?)",
+    )
+    .bind(id_hash)
+    .bind(now)
+    .fetch_one(db)
+    .await
+}
+
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        while let Written::Taken = self.write(Write::Create(Row::of(record)?)).await? {
+            record.id = Id::default();
+        }
+        Ok(())
+    }
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        self.write(Write::Save(Row::of(record)?)).await.map(drop)
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        Ok(self.load_versioned(id).await?.map(|(record, _)| record))
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        self.write(Write::Delete(hash(id))).await.map(drop)
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn load_versioned(&self, id: &Id) -> Result<Option<(Record, Version)>> {
+        let stored = self.read(hash(id)).await?;
+        let Some((data, expiry_date, version)) = stored else { return Ok(None) };
+        let record = Record {
+            id: *id,
+            data: serde_json::from_str(&data).map_err(decode)?,
+            expiry_date: OffsetDateTime::from_unix_timestamp(expiry_date).map_err(decode)?,
+        };
+        Ok(Some((record, Version(version as u64))))
+    }
+
+    async fn replace(&self, old: &Id, seen: Version, new: &mut Record) -> Result<Replaced> {
+        loop {
+            let write = Write::Replace { old: hash(old), seen, new: Row::of(new)? };
+            match self.write(write).await? {
+                Written::Replaced(replaced) => return Ok(replaced),
+                _taken => new.id = Id::default(),
+            }
+        }
+    }
+
+    async fn clear_expired(&self, limit: u32) -> Result<u64> {
+        let mut clearing = self.clearing.lock().await;
+        let expired = clearing.next_expired(limit).await.map_err(backend)?;
+        match self.write(Write::Clear(expired)).await? {
+            Written::Cleared(cleared) => Ok(cleared),
+            other => unreachable!("clearing answers with a number, not {other:?}"),
+        }
+    }
+}
+
+impl Clearing {
+    /// The next expired rows after the last one, and on from the table's start where it ends.
+    async fn next_expired(&mut self, limit: u32) -> sqlx::Result<Vec<Hash>> {
+        let now = OffsetDateTime::now_utc().unix_timestamp();
+        let after = "SELECT id_hash FROM session WHERE id_hash > ? AND expiry_date <= ?
+                     ORDER BY id_hash LIMIT ?";
+        let up_to = "SELECT id_hash FROM session WHERE id_hash <= ? AND expiry_date <= ?
+                     ORDER BY id_hash LIMIT ?";
+        let mut expired: Vec<Hash> = Vec::new();
+        for part in [after, up_to] {
+            let some = sqlx::query_scalar(part)
+                .bind(&self.last)
+                .bind(now)
+                .bind(limit - expired.len() as u32)
+                .fetch_all(&self.pool)
+                .await?;
+            expired.extend(some);
+        }
+        self.last = expired.last().cloned().unwrap_or_default();
+        Ok(expired)
+    }
+}
+
+type Hash = Vec<u8>;
+
+#[derive(Debug)]
+struct Row {
+    id_hash: Hash,
+    data: String,
+    expiry_date: i64,
+}
+
+impl Row {
+    fn of(record: &Record) -> Result<Row> {
+        Ok(Row {
+            id_hash: hash(&record.id),
+            data: serde_json::to_string(&record.data)
+                .map_err(|error| Error::Encode(error.to_string()))?,
+            expiry_date: record.expiry_date.unix_timestamp(),
+        })
+    }
+}
+
+fn hash(id: &Id) -> Hash {
+    Sha256::digest(id.0.to_le_bytes()).to_vec()
+}
+
+fn hex(hash: &Hash) -> String {
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+fn json(values: impl IntoIterator<Item: Serialize>) -> String {
+    let values: Vec<_> = values.into_iter().collect();
+    serde_json::to_string(&values).expect("hashes, texts and numbers are JSON")
+}
+
+fn decode(error: impl std::error::Error) -> Error {
+    Error::Decode(error.to_string())
+}
+
+fn backend(error: sqlx::Error) -> Error {
+    Error::Backend(error.to_string())
+}

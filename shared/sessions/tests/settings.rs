@@ -1,0 +1,404 @@
+//! The settings: what each does, and which are refused.
+
+mod the_cookie;
+
+use std::time::Duration;
+
+use axum::{
+    Form, Router,
+    http::StatusCode,
+    routing::{get, post},
+};
+use browser::{Browser, Page};
+use cookie::{Cookie, SameSite};
+use sessions::{
+    Builder, Error, Id, MemoryStore, Secure, Session, SessionLayer, SessionStore, Store,
+};
+use the_cookie::the_cookie;
+use time::OffsetDateTime;
+
+fn builder() -> Builder<MemoryStore> {
+    SessionLayer::builder(MemoryStore::default())
+}
+
+/// `/` shows the session's car, a POST to `/car` sets it, to `/sign-out` ends the session.
+/// `/about` does not look at it.
+fn garage(layer: SessionLayer) -> Browser {
+    let app = Router::new()
+        .route(
+            "/",
+            get(async |session: Session| -> Result<String, Error> {
+                Ok(session.get("my_car")?.unwrap_or("no car".to_owned()))
+            }),
+        )
+        .route(
+            "/car",
+            post(async |session: Session, Form(form): Form<Vec<(String, String)>>| {
+                session.extend(form)
+            }),
+        )
+        .route("/empty", post(async |session: Session| drop(session.remove("my_car"))))
+        .route("/sign-out", post(async |session: Session| session.flush().await))
+        .route("/crash", get(async || StatusCode::INTERNAL_SERVER_ERROR))
+        .route("/about", get(async || "We keep cars."))
+        .layer(layer);
+    Browser::open(app)
+}
+
+fn open<S: Store>(builder: Builder<S>) -> Browser {
+    garage(builder.build().expect("good settings"))
+}
+
+/// The cookie that a visitor at `origin` gets, and the one that removes it.
+async fn kept_and_removed(settings: Builder<MemoryStore>, origin: &str) -> [Cookie<'static>; 2] {
+    let mut visitor = open(settings).at(origin);
+    let kept = the_cookie(visitor.post("/car", &[("my_car", "mini")]).await);
+    assert_eq!(visitor.get("/").await.body(), "mini", "the browser keeps {kept}");
+    let removed = the_cookie(visitor.post("/sign-out", &[]).await);
+    assert_eq!(visitor.cookie(kept.name()), None, "the browser takes {removed}");
+    [kept, removed]
+}
+
+#[tokio::test]
+async fn the_cookie_and_its_removal_bear_what_is_set() {
+    let settings = builder()
+        .cookie_name("garage")
+        .cookie_path("/")
+        .cookie_domain("library.example")
+        .cookie_http_only(false)
+        .cookie_same_site(SameSite::Strict)
+        .cookie_age(Duration::from_secs(90));
+    let [kept, removed] = kept_and_removed(settings, "https://www.library.example").await;
+
+    assert_eq!(kept.max_age(), Some(time::Duration::seconds(90)));
+    assert_eq!(removed.max_age(), Some(time::Duration::ZERO));
+    for cookie in [kept, removed] {
+        assert_eq!(cookie.name(), "garage");
+        assert_eq!(cookie.path(), Some("/"));
+        assert_eq!(cookie.domain(), Some("library.example"));
+        assert_eq!(cookie.http_only(), None);
+        assert_eq!(cookie.same_site(), Some(SameSite::Strict));
+        assert_eq!(cookie.secure(), Some(true));
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_with_a_path_stays_on_its_part_of_the_site() {
+    let car = Router::new()
+        .route("/garage/car", post(async |session: Session| session.insert("my_car", "mini")))
+        .route("/garage/empty", post(async |session: Session| session.flush().await))
+        .route("/", get(async |session: Session| session.contains_key("my_car").to_string()))
+        .route("/garage", get(async |session: Session| session.contains_key("my_car").to_string()))
+        .layer(builder().cookie_path("/garage").build().expect("good settings"));
+    let mut visitor = Browser::open(car);
+
+    assert_eq!(the_cookie(visitor.post("/garage/car", &[]).await).path(), Some("/garage"));
+    assert_eq!(visitor.get("/garage").await.body(), "true");
+    assert_eq!(visitor.get("/").await.body(), "false");
+    let removed = the_cookie(visitor.post("/garage/empty", &[]).await);
+    assert_eq!(removed.path(), Some("/garage"));
+    assert_eq!(visitor.get("/garage").await.body(), "false");
+}
+
+#[tokio::test]
+async fn secure_means_what_it_says() {
+    let (here, away) = ("http://127.0.0.1:3000", "https://library.example");
+    for (secure, origin, expected) in [
+        (Secure::Always, here, true),
+        (Secure::Always, away, true),
+        (Secure::UnlessLoopback, here, false),
+        (Secure::UnlessLoopback, away, true),
+        (Secure::Never, here, false),
+        (Secure::Never, away, false),
+    ] {
+        for cookie in kept_and_removed(builder().cookie_secure(secure), origin).await {
+            let is_secure = cookie.secure().unwrap_or(false);
+            assert_eq!(is_secure, expected, "{secure:?} at {origin}: {cookie}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_for_other_sites_is_secure_also_on_this_machine() {
+    let settings = builder().cookie_same_site(SameSite::None);
+    for cookie in kept_and_removed(settings, "http://127.0.0.1:3000").await {
+        assert_eq!(cookie.same_site(), Some(SameSite::None));
+        assert_eq!(cookie.secure(), Some(true));
+    }
+}
+
+#[tokio::test]
+async fn a_cookie_with_a_prefix_is_as_browsers_demand_and_goes_again() {
+    for name in ["__Host-sessionid", "__Secure-sessionid", "__host-sessionid"] {
+        for origin in ["http://127.0.0.1:3000", "https://library.example"] {
+            for cookie in kept_and_removed(builder().cookie_name(name), origin).await {
+                assert_eq!(cookie.name(), name);
+                assert_eq!(cookie.secure(), Some(true), "{cookie}");
+                assert_eq!(cookie.path(), Some("/"), "{cookie}");
+                assert_eq!(cookie.domain(), None, "{cookie}");
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_that_cannot_work_are_refused_in_words() {
+    let hour = Duration::from_secs(60 * 60);
+    for (settings, words) in [
+        (builder().cookie_name(""), "cannot be a cookie's name"),
+        (builder().cookie_name("session id"), "cannot be a cookie's name"),
+        (builder().cookie_name("session=id"), "cannot be a cookie's name"),
+        (builder().cookie_name("session;id"), "cannot be a cookie's name"),
+        (builder().cookie_name("größe"), "cannot be a cookie's name"),
+        (builder().cookie_age(Duration::ZERO), "use expire_at_browser_close"),
+        (builder().cookie_age(Duration::from_millis(999)), "use expire_at_browser_close"),
+        (builder().cookie_age(Duration::MAX), "over a hundred years"),
+        (builder().cookie_age(hour * 24 * 366 * 101), "over a hundred years"),
+        (builder().cookie_path(""), "begins with a slash"),
+        (builder().cookie_path("garage"), "begins with a slash"),
+        (builder().cookie_path("/garage; Domain=evil.example"), "the cookie path"),
+        (builder().cookie_path("/größe"), "the cookie path"),
+        (builder().cookie_path("/a\nb"), "the cookie path"),
+        (builder().cookie_domain(""), "the cookie domain"),
+        (builder().cookie_domain("."), "the cookie domain"),
+        (builder().cookie_domain("library..example"), "the cookie domain"),
+        (builder().cookie_domain("https://library.example"), "without scheme"),
+        (builder().cookie_domain("library.example:3000"), "port"),
+        (builder().cookie_domain("library.example/garage"), "path"),
+        (builder().cookie_domain("library.example; Secure"), "the cookie domain"),
+        (builder().cookie_domain("bücherei.example"), "the cookie domain"),
+        (
+            builder().cookie_name("__Host-sessionid").cookie_domain("library.example"),
+            "takes no domain and path /",
+        ),
+        (builder().cookie_name("__Host-id").cookie_path("/garage"), "takes no domain and path /"),
+        (builder().cookie_name("__HOST-id").cookie_path("/garage"), "takes no domain and path /"),
+        (builder().cookie_name("__Host-id").cookie_secure(Secure::Never), "because of its prefix"),
+        (builder().cookie_name("__Secure-id").cookie_secure(Secure::Never), "its prefix"),
+        (
+            builder().cookie_same_site(SameSite::None).cookie_secure(Secure::Never),
+            "SameSite=None that is not Secure",
+        ),
+        (builder().size_limit(0), "no room for any session"),
+    ] {
+        let described = format!("{settings:?}");
+        let refused = settings.build().expect_err(&described).to_string();
+        assert!(refused.starts_with("the session settings cannot work: "), "{refused}");
+        assert!(refused.contains(words), "{refused:?} does not say {words:?}");
+    }
+}
+
+#[test]
+fn settings_that_can_work_are_accepted() {
+    for settings in [
+        builder(),
+        builder().cookie_name("!#$%&'*+-.^_`|~09azAZ"),
+        builder().cookie_age(Duration::from_secs(1)),
+        builder().cookie_age(Duration::from_secs(100 * 365 * 86_400)),
+        builder().cookie_path("/garage, upper floor/"),
+        builder().cookie_domain("library.example"),
+        builder().cookie_domain(".library.example"),
+        builder().cookie_domain("xn--bcherei-n2a.example"),
+        builder().cookie_domain("localhost"),
+        builder().cookie_name("__Host-sessionid"),
+        builder().cookie_name("__Secure-id").cookie_domain("library.example").cookie_path("/a"),
+        builder().cookie_same_site(SameSite::None).cookie_secure(Secure::Always),
+        builder().cookie_same_site(SameSite::Strict).cookie_secure(Secure::Never),
+        builder().size_limit(1),
+    ] {
+        let described = format!("{settings:?}");
+        settings.build().expect(&described);
+    }
+}
+
+#[tokio::test]
+async fn the_age_that_is_set_is_the_records_too() {
+    let store = MemoryStore::default();
+    let age = Duration::from_secs(90);
+    let mut visitor = open(SessionLayer::builder(store.clone()).cookie_age(age));
+    let before = OffsetDateTime::now_utc();
+    visitor.post("/car", &[("my_car", "mini")]).await;
+    let after = OffsetDateTime::now_utc();
+
+    let id = visitor.cookie("sessionid").expect("a session cookie").parse().expect("an id");
+    let record = store.load(&id).await.expect("memory does not fail").expect("a record");
+    assert!(before + age <= record.expiry_date && record.expiry_date <= after + age);
+}
+
+fn saving_every_request(store: MemoryStore) -> Browser {
+    open(SessionLayer::builder(store).save_every_request(true))
+}
+
+/// A visitor with a mini, whose record has an hour left.
+async fn nearly_expired() -> (Browser, MemoryStore, Id) {
+    let store = MemoryStore::default();
+    let mut visitor = saving_every_request(store.clone());
+    visitor.post("/car", &[("my_car", "mini")]).await;
+    let id: Id = visitor.cookie("sessionid").expect("a session cookie").parse().expect("an id");
+    let mut record = store.load(&id).await.expect("memory does not fail").expect("a record");
+    record.expiry_date = OffsetDateTime::now_utc() + time::Duration::HOUR;
+    store.save(&record).await.expect("memory does not fail");
+    (visitor, store, id)
+}
+
+async fn is_renewed(store: &MemoryStore, id: &Id) -> bool {
+    let record = store.load(id).await.expect("memory does not fail").expect("a record");
+    record.expiry_date > OffsetDateTime::now_utc() + time::Duration::days(13)
+}
+
+#[tokio::test]
+async fn every_request_renews_the_session_if_the_site_says_so() {
+    for path in ["/", "/about", "/no/such/page"] {
+        let (mut visitor, store, id) = nearly_expired().await;
+        let page = visitor.get(path).await;
+        let cookie = the_cookie(page);
+        assert_eq!(cookie.value(), id.to_string(), "at {path}");
+        assert_eq!(cookie.max_age(), Some(time::Duration::weeks(2)), "at {path}");
+        assert_eq!(page.header("vary"), Some("Cookie"), "at {path}");
+        assert!(is_renewed(&store, &id).await, "at {path}");
+    }
+}
+
+#[tokio::test]
+async fn an_emptied_session_is_renewed_as_well() {
+    let (mut visitor, store, id) = nearly_expired().await;
+    visitor.post("/empty", &[]).await;
+
+    assert_eq!(the_cookie(visitor.get("/about").await).value(), id.to_string());
+    assert!(is_renewed(&store, &id).await);
+}
+
+#[tokio::test]
+async fn a_page_that_fails_renews_nothing() {
+    let (mut visitor, store, id) = nearly_expired().await;
+
+    assert!(visitor.get("/crash").await.set_cookies().is_empty());
+
+    assert!(!is_renewed(&store, &id).await);
+}
+
+#[tokio::test]
+async fn a_newcomer_gets_no_session_from_saving_every_request() {
+    let mut newcomer = saving_every_request(MemoryStore::default());
+    for path in ["/about", "/"] {
+        assert!(newcomer.get(path).await.set_cookies().is_empty(), "at {path}");
+    }
+}
+
+#[tokio::test]
+async fn saving_every_request_removes_a_made_up_id_and_does_not_adopt_it() {
+    let made_up = Id(0);
+    for path in ["/", "/about"] {
+        let store = MemoryStore::default();
+        let mut visitor = saving_every_request(store.clone());
+        let cookie = format!("sessionid={made_up}");
+        let page = visitor.get_with(path, &[("cookie", cookie.as_bytes())]).await;
+        assert_eq!(page.status(), 200);
+        assert_eq!(the_cookie(page).value(), "", "at {path}");
+        let found = store.load(&made_up).await.expect("memory does not fail");
+        assert_eq!(found, None, "at {path}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_setting_looking_renews_nothing() {
+    let (visitor, store, id) = nearly_expired().await;
+    let cookie = format!("sessionid={}", visitor.cookie("sessionid").expect("a session cookie"));
+    let mut usual = open(SessionLayer::builder(store.clone()));
+
+    let page = usual.get_with("/", &[("cookie", cookie.as_bytes())]).await;
+
+    assert_eq!(page.body(), "mini");
+    assert!(page.set_cookies().is_empty());
+    assert!(!is_renewed(&store, &id).await);
+}
+
+/// A site whose sessions hold 100 bytes, with all ways to store something.
+fn small() -> Browser {
+    fn lorry() -> String {
+        "lorry ".repeat(20)
+    }
+    fn lengthen(car: &mut String) {
+        *car = lorry();
+    }
+    let app = Router::new()
+        .route("/", get(async |session: Session| session.require::<String>("my_car")))
+        .route("/car", post(async |session: Session| session.insert("my_car", "mini")))
+        .route("/insert", post(async |session: Session| session.insert("my_car", lorry())))
+        .route(
+            "/extend",
+            post(async |session: Session| {
+                session.extend([("colour", "red".to_owned()), ("my_car", lorry())])
+            }),
+        )
+        .route(
+            "/update",
+            post(async |session: Session| session.update("my_car", lengthen).await.map(drop)),
+        )
+        .route(
+            "/nested",
+            post(async |session: Session| {
+                if let Some(mut car) = session.get_mut("my_car") {
+                    *car = lorry().into();
+                }
+                session.set_modified(true);
+            }),
+        )
+        // {"my_car":""} is 13 bytes, and the lorry 120.
+        .route(
+            "/words",
+            post(async |session: Session| match session.insert("my_car", lorry()) {
+                Err(error @ Error::TooLarge { size: 133, limit: 100 }) => error.to_string(),
+                other => panic!("{other:?}"),
+            }),
+        )
+        .route("/keys", get(async |session: Session| session.keys().join(" ")))
+        .layer(builder().size_limit(100).build().expect("good settings"));
+    Browser::open(app)
+}
+
+#[track_caller]
+fn assert_too_large(page: &Page, path: &str) {
+    assert_eq!(page.status(), StatusCode::UNPROCESSABLE_ENTITY, "for {path}");
+    assert!(page.body().contains("more than this site can remember"), "{}", page.body());
+    assert!(page.set_cookies().is_empty(), "for {path}");
+}
+
+#[tokio::test]
+async fn too_much_is_refused_and_what_was_stored_before_is_kept() {
+    let mut visitor = small();
+    visitor.post("/car", &[]).await;
+    for path in ["/insert", "/extend", "/update", "/nested"] {
+        assert_too_large(visitor.post(path, &[]).await, path);
+        assert_eq!(visitor.get("/").await.body(), "mini", "for {path}");
+        assert_eq!(visitor.get("/keys").await.body(), "my_car", "for {path}");
+    }
+    for path in ["/insert", "/extend", "/update"] {
+        let mut newcomer = small();
+        assert_too_large(newcomer.post(path, &[]).await, path);
+        assert_eq!(newcomer.cookie("sessionid"), None);
+    }
+}
+
+#[tokio::test]
+async fn the_error_says_how_much_it_is_and_how_much_it_may_be() {
+    let mut visitor = small();
+
+    let page = visitor.post("/words", &[]).await;
+
+    assert_eq!(page.body(), "the session would take 133 bytes, and 100 is its limit");
+}
+
+#[tokio::test]
+async fn a_session_holds_64_kib_unless_the_site_says_otherwise() {
+    // The rest is {"my_car":""}.
+    let full = "m".repeat(64 * 1024 - 13);
+    let mut visitor = open(builder());
+    assert_too_large(visitor.post("/car", &[("my_car", &(full.clone() + "m"))]).await, "/car");
+    assert_eq!(visitor.post("/car", &[("my_car", &full)]).await.status(), StatusCode::OK);
+    assert_eq!(visitor.get("/").await.body(), full);
+
+    let mut visitor = open(builder().size_limit(64 * 1024 + 1));
+    let page = visitor.post("/car", &[("my_car", &(full + "m"))]).await;
+    assert_eq!(page.status(), StatusCode::OK);
+}

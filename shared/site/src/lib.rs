@@ -1,0 +1,24 @@
+//! How LocalLibrary's pages look, and how its server starts and stops.
+//!
+//! A chapter writes its own routes and hands them over twice: [`with_look`] puts the look, the
+//! error pages and the security headers around them, [`ServerOptions::serve`] listens until
+//! Ctrl-C. Nothing here knows what a session or a cookie is.
+//!
+//! A chapter's templates extend `templates/base.html`, which has the blocks `title`, `sidebar`
+//! (list items) and `content`.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//!
+//! fn app() -> Router {
+//!     site::with_look(Router::new().route("/", get(async || "Welcome")))
+//! }
+//! # app();
+//! ```
+
+mod look;
+mod serve;
+
+pub use clap::Parser;
+pub use look::{BODY_LIMIT, server_error, with_look};
+pub use serve::{ServerOptions, exit_with};

@@ -1,0 +1,144 @@
+//! The look: a stylesheet, error pages, security headers.
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{DefaultBodyLimit, Request},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+        header::{
+            CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+            X_CONTENT_TYPE_OPTIONS,
+        },
+    },
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
+
+/// The largest request body that a form may send, in bytes. More is answered with 413.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// Longer explanations than this, in bytes, are not meant for a visitor.
+const MESSAGE_LIMIT: usize = 2 * 1024;
+
+/// What every response says to the browser.
+const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
+    // Everything comes from this server, and there is no script at all; frame-ancestors keeps
+    // the page, with its buttons, out of other sites' frames.
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+             base-uri 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+];
+
+/// Puts LocalLibrary's look around a chapter's routes.
+///
+/// - serves `/static/style.css` and `/static/icon.svg` from the binary;
+/// - turns every error that has no page yet into one: an unknown address (404), a wrong method
+///   (405), a form over [`BODY_LIMIT`] (413), a handler's or an extractor's plain-text error;
+/// - a panic in a handler becomes a 500 page, and its cause goes to the log;
+/// - sets `Content-Security-Policy`, `X-Content-Type-Options` and `Referrer-Policy` (see the
+///   OWASP HTTP Headers Cheat Sheet) where a handler has not.
+///
+/// Call it last: a layer wraps what was added before it. A fallback of the chapter's own is
+/// replaced.
+pub fn with_look(routes: Router) -> Router {
+    routes
+        .route("/static/style.css", get(async || asset("text/css", include_str!("style.css"))))
+        .route("/static/icon.svg", get(async || asset("image/svg+xml", include_str!("icon.svg"))))
+        .fallback(async || StatusCode::NOT_FOUND)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(CatchPanicLayer::custom(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
+        .layer(middleware::from_fn(finish))
+        .layer(TraceLayer::new_for_http())
+}
+
+/// A 500 page for a failure that the visitor can do nothing about, with its cause in the log.
+pub fn server_error(cause: impl std::error::Error) -> Response {
+    tracing::error!(%cause, source = ?cause.source(), "a request failed");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// Editing the stylesheet shows at the next reload, since nothing may keep an old copy.
+fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")], text)
+}
+
+async fn finish(request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    let mut response = next.run(request).await;
+    if is_bare_error(&response) {
+        response = error_page(method, response).await;
+    }
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}
+
+fn is_bare_error(response: &Response) -> bool {
+    let status = response.status();
+    let content_type = text_of(response.headers(), CONTENT_TYPE).to_ascii_lowercase();
+    let is_html = content_type.starts_with("text/html");
+    (status.is_client_error() || status.is_server_error()) && !is_html
+}
+
+fn text_of(headers: &HeaderMap, name: HeaderName) -> &str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    heading: &'static str,
+    message: String,
+}
+
+async fn error_page(method: Method, bare: Response) -> Response {
+    let (head, body) = bare.into_parts();
+    let page = ErrorPage {
+        heading: head.status.canonical_reason().unwrap_or("Something went wrong"),
+        message: message(&method, head.status, body).await,
+    };
+
+    let mut response = (head.status, page).into_response();
+    // What the bare response said (Allow, Set-Cookie, Retry-After) still holds; what described
+    // its body does not.
+    for (name, value) in &head.headers {
+        if name != CONTENT_TYPE && name != CONTENT_LENGTH {
+            response.headers_mut().append(name, value.clone());
+        }
+    }
+    response
+}
+
+/// The response's own words, if it has any, otherwise ours.
+async fn message(method: &Method, status: StatusCode, body: Body) -> String {
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            return format!("This address does not answer to {method}.");
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            return format!("That is more than this site takes: {} KB at most.", BODY_LIMIT / 1024);
+        }
+        _ => {}
+    }
+    let own_words = to_bytes(body, MESSAGE_LIMIT).await.unwrap_or_default();
+    match std::str::from_utf8(&own_words) {
+        Ok(text) if !text.trim().is_empty() => text.trim().to_owned(),
+        _ if status == StatusCode::NOT_FOUND => "There is no page at this address.".to_owned(),
+        _ if status.is_server_error() => {
+            "That is our fault, not yours. The cause is in the server's log.".to_owned()
+        }
+        _ => "The server could not make sense of that request.".to_owned(),
+    }
+}

@@ -1,0 +1,126 @@
+//! The server: its address, its log, its end.
+
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, Write},
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
+
+use axum::Router;
+use clap::Parser;
+use tokio::{net::TcpListener, sync::watch};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+
+/// How long requests that are still running may take once the server was told to stop.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The options that every chapter has. Chapters with options of their own flatten it into theirs.
+#[derive(Debug, Parser)]
+pub struct ServerOptions {
+    /// Listen on this port of 127.0.0.1; 0 takes any free one
+    #[arg(long, env = "PORT", default_value_t = 3000)]
+    port: u16,
+}
+
+impl ServerOptions {
+    /// Serves `app` on 127.0.0.1 until Ctrl-C or SIGTERM and returns the process's exit code.
+    ///
+    /// First it prints the address and `tries`, what the reader may try, in which `{address}`
+    /// stands for the address. The log goes to the standard error output; the variable
+    /// `RUST_LOG` chooses how much of it, for example `RUST_LOG=debug` (default `info`).
+    ///
+    /// Once told to stop, it takes no new connection, closes the idle ones and gives running
+    /// requests one second.
+    ///
+    /// # Errors
+    ///
+    /// A port that is taken or not allowed is one line on the standard error output, with the
+    /// remedy, and exit code 1.
+    pub async fn serve(self, app: Router, tries: &[&str]) -> ExitCode {
+        log_to_stderr();
+        let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let bound = TcpListener::bind(wanted).await;
+        let (listener, address) = match bound.and_then(|it| Ok((it.local_addr()?, it))) {
+            Ok((address, listener)) => (listener, address),
+            Err(error) => return exit_with(cannot_listen(wanted, error)),
+        };
+        greet(address, tries);
+
+        // Both halves below wait for the same signal: one to stop gracefully, one to stop waiting.
+        let (stop, mut stopping) = watch::channel(false);
+        tokio::spawn(async move {
+            told_to_stop().await;
+            stop.send_replace(true);
+        });
+        let mut stopped = stopping.clone();
+        let server = axum::serve(listener, app).with_graceful_shutdown(async move {
+            let _ = stopping.wait_for(|stop| *stop).await;
+        });
+        tokio::select! {
+            ended = server.into_future() => match ended {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => exit_with(error),
+            },
+            () = async {
+                let _ = stopped.wait_for(|stop| *stop).await;
+                tokio::time::sleep(GRACE).await;
+            } => ExitCode::SUCCESS,
+        }
+    }
+}
+
+/// Says in one line why the program cannot go on, and gives the exit code 1 to end it with.
+pub fn exit_with(problem: impl Display) -> ExitCode {
+    eprintln!("error: {problem}");
+    ExitCode::FAILURE
+}
+
+fn cannot_listen(address: SocketAddr, error: io::Error) -> String {
+    let port = address.port();
+    let another = if port == 3000 { 3001 } else { 3000 };
+    match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "port {port} is in use. Stop the program that uses it, or choose another port: \
+             --port {another}"
+        ),
+        ErrorKind::PermissionDenied => format!(
+            "this user may not listen on port {port}. Choose one above 1023: --port {another}"
+        ),
+        _ => format!("cannot listen on {address}: {error}"),
+    }
+}
+
+fn greet(address: SocketAddr, tries: &[&str]) {
+    let address = format!("http://{address}");
+    let mut lines = format!("Open {address} in a browser (Ctrl-C stops the server)\n");
+    for hint in tries {
+        lines += &format!("Try: {}\n", hint.replace("{address}", &address));
+    }
+    // Unlike `println!`, this does not panic where nobody reads (`chapter-1 | head -1`).
+    let _ = io::stdout().write_all(lines.as_bytes());
+}
+
+fn log_to_stderr() {
+    let filter =
+        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    // An error means that somebody, a test for example, already set a log up: theirs is fine.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
+}
+
+#[cfg(unix)]
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() {
+    let _ = tokio::signal::ctrl_c().await;
+}
