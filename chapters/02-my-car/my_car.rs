@@ -1,0 +1,154 @@
+//! The server remembers your car; the browser remembers only a number.
+//!
+//! Run: `just run chapter-2`
+//! Try: set a car, then open a private window.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use askama_web::WebTemplate;
+use axum::{
+    Form, Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use tower_sessions::{
+    MemoryStore, Session, SessionManagerLayer, SessionStore, cookie::SameSite, session,
+    session_store,
+};
+
+const MY_CAR: &str = "my_car";
+
+/// The whole chapter. Its sessions are kept in memory: they go when the program ends.
+pub fn app() -> Router {
+    let store = MemoryStore::default();
+    let sessions = SessionManagerLayer::new(store.clone())
+        // The default, Secure, means "over https only". This server speaks plain http, and a
+        // browser that makes no exception for localhost would drop the cookie: every car would
+        // be the first one of a new session.
+        .with_secure(false)
+        // The default, Strict, withholds the cookie when a visitor follows a link from another
+        // site to here: their session would seem to be gone.
+        .with_same_site(SameSite::Lax);
+
+    let routes = Router::new()
+        .route("/", get(show_home))
+        .route("/car", get(require_car).post(set_car))
+        .route("/car/or-mini", get(car_or_mini))
+        .route("/car/known", get(is_car_known))
+        .route("/car/delete", post(delete_car))
+        .route("/everything", get(list_everything))
+        .route("/everything/clear", post(clear_everything))
+        .with_state(store)
+        .layer(sessions);
+    site::with_look(routes)
+}
+
+async fn show_home(session: Session) -> Result<Home, Problem> {
+    Ok(Home { my_car: session.get(MY_CAR).await? })
+}
+
+async fn set_car(session: Session, Form(form): Form<CarForm>) -> Result<Redirect, Problem> {
+    let my_car = form.my_car.trim();
+    if my_car.is_empty() {
+        return Err(Problem::NoName);
+    }
+    session.insert(MY_CAR, my_car).await?;
+    // 303: the browser fetches the page anew, so reloading it does not post the form again.
+    Ok(Redirect::to("/"))
+}
+
+async fn require_car(session: Session) -> Result<Answer, Problem> {
+    let my_car: String = session.get(MY_CAR).await?.ok_or(Problem::NotInSession(MY_CAR))?;
+    Ok(Answer { question: "Get my_car", answer: my_car })
+}
+
+async fn car_or_mini(session: Session) -> Result<Answer, Problem> {
+    // The default is used, not stored: the next page still finds no car.
+    let my_car = session.get(MY_CAR).await?.unwrap_or("mini".to_owned());
+    Ok(Answer { question: "Get my_car, or else mini", answer: my_car })
+}
+
+async fn is_car_known(session: Session) -> Result<Answer, Problem> {
+    // Any value will do, so this asks for the raw JSON rather than for a String.
+    let known = session.get_value(MY_CAR).await?.is_some();
+    let answer = if known { "yes" } else { "no" };
+    Ok(Answer { question: "Is there a my_car?", answer: answer.to_owned() })
+}
+
+async fn delete_car(session: Session) -> Result<Redirect, Problem> {
+    session.remove_value(MY_CAR).await?.ok_or(Problem::NotInSession(MY_CAR))?;
+    Ok(Redirect::to("/"))
+}
+
+async fn list_everything(
+    session: Session,
+    State(store): State<MemoryStore>,
+) -> Result<Everything, Problem> {
+    // tower-sessions looks values up by key only. To see them all, read what the store holds.
+    let record = match session.id() {
+        Some(id) => store.load(&id).await?,
+        None => None,
+    };
+    let data = record.map(|record| record.data).unwrap_or_default();
+    let items = data.into_iter().map(|(key, value)| (key, value.to_string())).collect();
+    Ok(Everything { items })
+}
+
+async fn clear_everything(session: Session) -> Result<Redirect, Problem> {
+    // Look first: only an id that the store knows is to be kept.
+    session.get_value(MY_CAR).await?;
+    // Empties the session. Its id and its cookie stay; `flush` would end those as well.
+    session.clear().await;
+    Ok(Redirect::to("/"))
+}
+
+#[derive(Deserialize)]
+struct CarForm {
+    my_car: String,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "home.html")]
+struct Home {
+    my_car: Option<String>,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "answer.html")]
+struct Answer {
+    question: &'static str,
+    answer: String,
+}
+
+#[derive(Template, WebTemplate)]
+#[template(path = "everything.html")]
+struct Everything {
+    /// Keys and their JSON, in the order of the keys.
+    items: BTreeMap<String, String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error("Your session has no {0}. Set one on the home page first.")]
+    NotInSession(&'static str),
+    #[error("A car needs a name. Go back and type one.")]
+    NoName,
+    #[error(transparent)]
+    Session(#[from] session::Error),
+    #[error(transparent)]
+    Store(#[from] session_store::Error),
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        match self {
+            Problem::NotInSession(_) => (StatusCode::NOT_FOUND, self.to_string()).into_response(),
+            Problem::NoName => (StatusCode::BAD_REQUEST, self.to_string()).into_response(),
+            Problem::Session(_) | Problem::Store(_) => site::server_error(self),
+        }
+    }
+}

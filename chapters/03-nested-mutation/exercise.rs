@@ -1,0 +1,38 @@
+//! Exercise 3: a loan that cannot be forgotten.
+//!
+//! `update` lends the car to a closure, which changes it inside. Yet the new paint is gone on
+//! the next request. Make `update` keep it, so that no handler ever has to think of the flag.
+//!
+//! Run: `just exercise 3`
+
+use axum::{
+    Extension, Router, middleware,
+    routing::{get, post},
+};
+use chapter_3::{Car, Garage, SharedGarage, load_and_save};
+use tower_sessions::{MemoryStore, SessionManagerLayer};
+
+/// What the check visits.
+pub fn app() -> Router {
+    Router::new()
+        .route("/", get(show_colour))
+        .route("/paint", post(paint_green))
+        .layer(middleware::from_fn_with_state(false, load_and_save))
+        .layer(SessionManagerLayer::new(MemoryStore::default()).with_secure(false))
+}
+
+async fn show_colour(Extension(garage): Extension<SharedGarage>) -> String {
+    garage.lock().await.my_car.clone().unwrap_or_default().colour
+}
+
+async fn paint_green(Extension(garage): Extension<SharedGarage>) {
+    let mut garage = garage.lock().await;
+    update(&mut garage, |car| car.colour = "green".to_owned());
+}
+
+/// Changes the car inside, and sees to it that the change is saved.
+fn update(garage: &mut Garage, change: impl FnOnce(&mut Car)) {
+    // TODO: the closure has changed the car, and nobody was told.
+    // Hint: which field does `load_and_save` look at?
+    change(garage.lend_car());
+}

@@ -1,0 +1,25 @@
+//! Serves chapter 3. Run: `just run chapter-3`
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// A change inside a value, and the modified flag that saves it.
+#[derive(Parser)]
+struct Options {
+    /// Save the session after every request, changed or not
+    #[arg(long)]
+    save_every_request: bool,
+    #[command(flatten)]
+    server: site::ServerOptions,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let options = Options::parse();
+    let hint = match options.save_every_request {
+        false => "press the first three buttons, then start with --save-every-request",
+        true => "press the fourth button, then the first",
+    };
+    options.server.serve(chapter_3::app(options.save_every_request), &[hint]).await
+}

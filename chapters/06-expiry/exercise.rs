@@ -1,0 +1,44 @@
+//! Exercise 6: remember me.
+//!
+//! Whoever ticks the box is to be remembered for the site's two weeks. Whoever does not sits in
+//! front of somebody else's computer, perhaps: closing the browser is to forget them. This
+//! program remembers everybody.
+//!
+//! Run: `just exercise 6`
+
+use axum::{
+    Form, Router,
+    routing::{get, post},
+};
+use serde::Deserialize;
+use sessions::{Error, MemoryStore, Session, SessionLayer};
+
+const NAME: &str = "name";
+
+/// What the check visits.
+pub fn app() -> Router {
+    Router::new()
+        .route("/", get(greet))
+        .route("/sign-in", post(sign_in))
+        .layer(SessionLayer::new(MemoryStore::default()))
+}
+
+async fn greet(session: Session) -> Result<String, Error> {
+    let name: Option<String> = session.get(NAME)?;
+    Ok(format!("Hello, {}.", name.unwrap_or("stranger".to_owned())))
+}
+
+async fn sign_in(session: Session, Form(form): Form<SignIn>) -> Result<(), Error> {
+    let _ticked = form.remember.is_some();
+    // TODO: choose when this session ends. Think of somebody who signs in twice, first without
+    // the box and then with it: a choice lasts until you change it.
+    // Hint: `session.set_expiry(…)` takes an Option. What does chapter 6 put into it?
+    session.insert(NAME, form.name)
+}
+
+#[derive(Deserialize)]
+struct SignIn {
+    name: String,
+    /// Browsers send a ticked box as `on`, and nothing at all for an empty one.
+    remember: Option<String>,
+}
