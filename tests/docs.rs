@@ -1,0 +1,117 @@
+//! The docs show the text of real files and nothing else: here is what holds them to it.
+//!
+//! Run: `cargo test -p tests --test docs`
+//! Repair: `just docs`, that is `cargo test -p tests --test docs -- --ignored`
+//!
+//! A page names the source of a block in a comment above the fence:
+//!
+//! ````text
+//! <!-- code: chapters/02-my-car/my_car.rs const MY_CAR, fn set_car -->
+//! ```rust
+//! …
+//! ```
+//! ````
+//!
+//! | comment | what the fence holds |
+//! |---|---|
+//! | `code: FILE` | the whole file |
+//! | `code: FILE.rs ITEM, ITEM` | those items, a blank line between them (docs/items.rs) |
+//! | `code: FILE from "…" to "…"` | those lines of a file that is not Rust |
+//! | `exchange: FILE.snap` | a snapshot of HTTP exchanges |
+//! | `exchange: FILE.snap 2` or `2-3` | some of them, counted from 1 |
+//! | `page: FILE.snap` | a snapshot of a rendered page |
+//! | `no source: REASON` | rust or http that stands nowhere else, and why |
+//!
+//! Files are named from the repository's root.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use checks::Finding;
+use markdown::Page;
+
+#[path = "docs/checks.rs"]
+mod checks;
+#[path = "docs/items.rs"]
+mod items;
+#[path = "docs/links.rs"]
+mod links;
+#[path = "docs/markdown.rs"]
+mod markdown;
+#[path = "docs/markers.rs"]
+mod markers;
+#[path = "docs/self_tests.rs"]
+mod self_tests;
+#[path = "docs/sources.rs"]
+mod sources;
+
+const REMEDY: &str = "run `just docs`, that is `cargo test -p tests --test docs -- --ignored`";
+
+#[test]
+fn every_marked_block_equals_its_source() {
+    expect_none(checks::drifted_blocks(root(), &pages()), REMEDY);
+}
+
+#[test]
+fn every_rust_or_http_fence_names_its_source_or_a_reason() {
+    expect_none(
+        checks::unmarked_fences(&pages()),
+        "put `<!-- code: … -->` or `<!-- exchange: … -->` above it, or `<!-- no source: why -->`",
+    );
+}
+
+#[test]
+fn every_marker_is_well_formed_and_stands_above_a_fence() {
+    expect_none(checks::loose_markers(&pages()), "tests/docs.rs lists the markers");
+}
+
+#[test]
+fn every_link_goes_to_a_file_and_a_heading_that_exist() {
+    expect_none(
+        links::dead_links(root(), &pages()),
+        "a link has to hold on a code host and in the built book",
+    );
+}
+
+#[test]
+fn every_chapter_has_a_page_and_every_page_is_listed() {
+    expect_none(
+        links::unlisted_pages(root(), &pages()),
+        "list each page in docs/SUMMARY.md, each chapter in docs/README.md and README.md too",
+    );
+}
+
+#[test]
+fn every_chapter_page_goes_from_what_you_see_to_the_exercise() {
+    let order = format!("the sections are {}", checks::SECTIONS.join(", "));
+    expect_none(checks::disordered_pages(root(), &pages()), &order);
+}
+
+#[test]
+#[ignore = "rewrites the marked blocks of the docs: just docs"]
+fn rewrite_the_marked_blocks() {
+    let (rewritten, failed) = checks::rewrite(root(), &pages()).expect("the docs can be written");
+    // `println!` would be swallowed: the test runner shows it only for tests that fail.
+    for page in &rewritten {
+        writeln!(io::stderr(), "rewrote {page}").expect("standard error is open");
+    }
+    expect_none(failed, "these blocks are as they were: mend their markers");
+}
+
+fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+fn pages() -> Vec<Page> {
+    markdown::read_pages(root()).expect("the docs can be read")
+}
+
+/// Fails with all findings of all pages at once, so that one run shows everything there is to do.
+fn expect_none(findings: Vec<Finding>, remedy: &str) {
+    if findings.is_empty() {
+        return;
+    }
+    let report: String = findings.iter().map(|found| format!("{found}\n")).collect();
+    let count = findings.len();
+    panic!("{count} to mend in the docs:\n\n{report}\nWhat to do: {remedy}\n");
+}

@@ -1,0 +1,263 @@
+//! A page taken apart: its fences with the comment above each, its headings, its links.
+
+use std::collections::HashMap;
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
+
+/// One Markdown file.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// From the repository's root, with `/`: `docs/02-my-car.md`.
+    pub path: String,
+    /// Lines end in `\n` here, whatever the file has.
+    pub text: String,
+    /// Whether the file has Windows line endings, to write it back with them.
+    pub crlf: bool,
+    pub fences: Vec<Fence>,
+    /// The comments that no fence follows.
+    pub loose_comments: Vec<Comment>,
+    pub headings: Vec<Heading>,
+    pub links: Vec<Link>,
+}
+
+#[derive(Debug)]
+pub struct Fence {
+    pub line: usize,
+    /// The first word after the backticks: `rust` of `rust,ignore`.
+    pub language: String,
+    /// What a reader sees, without the indentation of a list around it.
+    pub body: String,
+    /// Where the body stands in the page's text, with that indentation.
+    pub span: Range<usize>,
+    pub indent: String,
+    /// The backticks or tildes that open it.
+    pub ticks: String,
+    pub closed: bool,
+    /// The comment above it, if only blank lines are between.
+    pub comment: Option<Comment>,
+}
+
+#[derive(Debug)]
+pub struct Comment {
+    pub line: usize,
+    /// What stands between `<!--` and `-->`.
+    pub text: String,
+    /// Where in the page's text the comment ends.
+    end: usize,
+}
+
+#[derive(Debug)]
+pub struct Heading {
+    pub line: usize,
+    pub level: HeadingLevel,
+    pub title: String,
+    /// What a link calls it, after the `#`.
+    pub slug: String,
+}
+
+#[derive(Debug)]
+pub struct Link {
+    pub line: usize,
+    pub target: String,
+    /// What a reader sees on pointing at it.
+    pub title: String,
+}
+
+/// README.md and every page under docs/.
+pub fn read_pages(root: &Path) -> Result<Vec<Page>> {
+    let mut paths = Vec::new();
+    if root.join("README.md").is_file() {
+        paths.push("README.md".to_owned());
+    }
+    if root.join("docs").is_dir() {
+        find_pages(root, "docs", &mut paths)?;
+    }
+    paths.sort();
+    paths.iter().map(|path| read_page(root, path)).collect()
+}
+
+pub fn read_page(root: &Path, path: &str) -> Result<Page> {
+    let text = fs::read_to_string(root.join(path)).with_context(|| format!("reading {path}"))?;
+    Ok(Page::parse(path, &text))
+}
+
+fn find_pages(root: &Path, folder: &str, paths: &mut Vec<String>) -> Result<()> {
+    for entry in fs::read_dir(root.join(folder))? {
+        let entry = entry?;
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            find_pages(root, &path, paths)?;
+        } else if path.ends_with(".md") {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+impl Page {
+    pub fn parse(path: &str, file: &str) -> Page {
+        let text = file.replace("\r\n", "\n");
+        let mut page =
+            Page { path: path.to_owned(), crlf: file.contains("\r\n"), ..Page::default() };
+
+        let mut slugs = HashMap::new();
+        let mut heading = None;
+        let mut in_fence = false;
+        // The latest comment, until a fence takes it or something else shows that none will.
+        let mut comment: Option<Comment> = None;
+
+        // Heading attributes (`{#id}`) stay off: a code host would show them as text.
+        let options = Options::ENABLE_TABLES
+            | Options::ENABLE_FOOTNOTES
+            | Options::ENABLE_STRIKETHROUGH
+            | Options::ENABLE_TASKLISTS;
+        for (event, span) in Parser::new_ext(&text, options).into_offset_iter() {
+            let line = line_of(&text, span.start);
+            match event {
+                // The lines of a block of HTML follow as events of their own, so take it whole.
+                Event::Start(Tag::HtmlBlock) | Event::InlineHtml(_) => {
+                    page.links.extend(html_links(&text, &span));
+                    for next in comments(&text, &span) {
+                        page.loose_comments.extend(comment.replace(next));
+                    }
+                }
+                Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
+                    let mut fence = Fence::open(&text, &span, &info);
+                    let above = comment.take();
+                    if above.as_ref().is_some_and(|above| {
+                        let gap = text.get(above.end..span.start);
+                        gap.is_some_and(|gap| gap.contains('\n') && gap.trim().is_empty())
+                    }) {
+                        fence.comment = above;
+                    } else {
+                        page.loose_comments.extend(above);
+                    }
+                    page.fences.push(fence);
+                    in_fence = true;
+                }
+                Event::End(TagEnd::CodeBlock) => in_fence = false,
+                Event::Start(Tag::Heading { level, .. }) => {
+                    heading = Some((line, level, String::new()));
+                }
+                Event::End(TagEnd::Heading(_)) => {
+                    if let Some((line, level, title)) = heading.take() {
+                        let slug = unique(&mut slugs, slug(&title));
+                        page.headings.push(Heading { line, level, title, slug });
+                    }
+                }
+                Event::Text(words) | Event::Code(words) => {
+                    if let Some((_, _, title)) = &mut heading {
+                        title.push_str(&words);
+                    } else if in_fence && let Some(fence) = page.fences.last_mut() {
+                        fence.body.push_str(&words);
+                    }
+                }
+                Event::Start(Tag::Link { link_type: LinkType::Email, .. }) => {}
+                Event::Start(
+                    Tag::Link { dest_url, title, .. } | Tag::Image { dest_url, title, .. },
+                ) => {
+                    let (target, title) = (dest_url.into_string(), title.into_string());
+                    page.links.push(Link { line, target, title });
+                }
+                _ => {}
+            }
+        }
+        page.loose_comments.extend(comment);
+        page.text = text;
+        page
+    }
+}
+
+impl Fence {
+    /// The body is still to come, in events of its own.
+    fn open(text: &str, span: &Range<usize>, info: &str) -> Fence {
+        let line_start = text[..span.start].rfind('\n').map_or(0, |end| end + 1);
+        let whole = text[line_start..span.end].trim_end_matches('\n');
+        let first_line = whole.lines().next().unwrap_or_default();
+
+        let at = first_line.find(['`', '~']).unwrap_or_default();
+        let ticks: String = first_line[at..]
+            .chars()
+            .take_while(|&tick| first_line[at..].starts_with(tick))
+            .collect();
+
+        let last_line = whole.rfind('\n').map(|end| end + 1);
+        let closing = last_line.filter(|&start| {
+            let line = whole[start..].trim();
+            line.starts_with(&ticks) && line.chars().all(|tick| ticks.contains(tick))
+        });
+        let body_start = (line_start + first_line.len() + 1).min(span.end);
+        let body_end = closing.map_or(span.end, |start| line_start + start);
+
+        Fence {
+            line: line_of(text, span.start),
+            language: info.split([',', ' ', '{']).next().unwrap_or_default().to_lowercase(),
+            body: String::new(),
+            span: body_start..body_end,
+            indent: first_line[..at].to_owned(),
+            ticks,
+            closed: closing.is_some(),
+            comment: None,
+        }
+    }
+}
+
+fn comments(text: &str, html: &Range<usize>) -> Vec<Comment> {
+    let mut comments = Vec::new();
+    let mut at = html.start;
+    while let Some(open) = text[at..html.end].find("<!--").map(|found| at + found) {
+        let inner = open + "<!--".len();
+        let Some(close) = text[inner..html.end].find("-->").map(|found| inner + found) else {
+            break;
+        };
+        at = close + "-->".len();
+        comments.push(Comment {
+            line: line_of(text, open),
+            text: text[inner..close].trim().to_owned(),
+            end: at,
+        });
+    }
+    comments
+}
+
+/// The targets of `<a href="…">` and `<img src="…">`.
+fn html_links(text: &str, html: &Range<usize>) -> Vec<Link> {
+    let tags = &text[html.clone()];
+    ["href=\"", "src=\""]
+        .iter()
+        .flat_map(|attribute| tags.match_indices(attribute))
+        .filter_map(|(at, attribute)| {
+            let (target, _) = tags[at + attribute.len()..].split_once('"')?;
+            let line = line_of(text, html.start + at);
+            Some(Link { line, target: target.to_owned(), title: String::new() })
+        })
+        .collect()
+}
+
+/// GitHub's rule, and mdBook's for any heading without `--`, which mdBook prints as a dash.
+fn slug(title: &str) -> String {
+    title
+        .to_lowercase()
+        .chars()
+        .filter(|letter| letter.is_alphanumeric() || [' ', '-', '_'].contains(letter))
+        .map(|letter| if letter == ' ' { '-' } else { letter })
+        .collect()
+}
+
+/// A second `## Exercise` of a page is `#exercise-1`.
+fn unique(taken: &mut HashMap<String, usize>, slug: String) -> String {
+    let before = taken.entry(slug.clone()).or_default();
+    *before += 1;
+    match *before - 1 {
+        0 => slug,
+        count => format!("{slug}-{count}"),
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text[..offset].matches('\n').count() + 1
+}

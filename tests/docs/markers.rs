@@ -1,0 +1,90 @@
+//! The comments that say where a block comes from.
+
+use std::ops::RangeInclusive;
+
+use anyhow::{Result, bail, ensure};
+
+/// What a comment asks for.
+#[derive(Debug, PartialEq)]
+pub enum Marker {
+    /// A file, or the part of it that the selection names; no selection is the empty string.
+    Code { path: String, selection: String },
+    /// A snapshot of HTTP exchanges, or those with these numbers, counted from 1.
+    Exchange { path: String, numbers: Option<RangeInclusive<usize>> },
+    /// A snapshot of a rendered page.
+    Page { path: String },
+    /// The block stands nowhere else, for a reason that the comment gives.
+    NoSource,
+    /// A comment about something else.
+    Remark,
+}
+
+impl Marker {
+    /// # Errors
+    ///
+    /// If it begins as a marker does, but does not read as one. A slip that passed for a remark
+    /// would leave its block unguarded.
+    pub fn read(comment: &str) -> Result<Marker> {
+        let (kind, rest) = comment.split_once(':').unwrap_or((comment, ""));
+        let rest = rest.trim();
+        let (path, selection) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        let selection = selection.trim().to_owned();
+        match kind {
+            "code" => Ok(Marker::Code { path: checked(path)?, selection }),
+            "exchange" => {
+                Ok(Marker::Exchange { path: snapshot(path)?, numbers: numbers(&selection)? })
+            }
+            "page" => {
+                ensure!(selection.is_empty(), "a page is shown whole: `{selection}`");
+                let path = snapshot(path)?;
+                Ok(Marker::Page { path })
+            }
+            "no source" => {
+                ensure!(!rest.is_empty(), "`no source:` needs a reason");
+                Ok(Marker::NoSource)
+            }
+            _ if begins_as_a_marker(kind) => {
+                bail!("`{comment}` does not read as `code: FILE …`, `exchange: …` or `page: …`")
+            }
+            _ => Ok(Marker::Remark),
+        }
+    }
+}
+
+/// Whether a comment has the shape `word: …`, so that above a fence it is a slip of the pen.
+pub fn names_a_kind(comment: &str) -> bool {
+    comment
+        .split_once(':')
+        .is_some_and(|(kind, _)| !kind.is_empty() && !kind.contains(char::is_whitespace))
+}
+
+fn begins_as_a_marker(kind: &str) -> bool {
+    let kind = kind.to_lowercase().replace(['-', '_'], " ");
+    let first = kind.split_whitespace().next().unwrap_or_default();
+    ["code", "exchange", "page"].contains(&first) || kind.starts_with("no source")
+}
+
+fn snapshot(path: &str) -> Result<String> {
+    ensure!(path.ends_with(".snap"), "`{path}` is not a snapshot");
+    checked(path)
+}
+
+fn checked(path: &str) -> Result<String> {
+    ensure!(!path.is_empty(), "the marker names no file");
+    ensure!(
+        !path.starts_with('/') && !path.split('/').any(|part| part == ".."),
+        "`{path}` is not named from the repository's root"
+    );
+    Ok(path.to_owned())
+}
+
+fn numbers(selection: &str) -> Result<Option<RangeInclusive<usize>>> {
+    if selection.is_empty() {
+        return Ok(None);
+    }
+    let (first, last) = selection.split_once('-').unwrap_or((selection, selection));
+    match (first.trim().parse(), last.trim().parse()) {
+        (Ok(first), Ok(last)) if 1 <= first && first <= last => Ok(Some(first..=last)),
+        _ => bail!("`{selection}` is not a number of an exchange, as `2`, nor a range, as `2-3`"),
+    }
+}

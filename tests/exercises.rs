@@ -1,0 +1,144 @@
+//! Every exercise can be solved, and none comes solved.
+//!
+//! `check.rs` runs the same check against the reader's answer (`just exercise 3`) and, here,
+//! against the solution and the starter.
+//!
+//! Once you have solved an exercise, its starter is no starter any more: its test then passes,
+//! except where `CI` is set.
+
+#![allow(dead_code, missing_docs)]
+
+use std::env;
+
+#[path = "../chapters/01-raw-cookies/check.rs"]
+mod check_1;
+#[path = "../chapters/02-my-car/check.rs"]
+mod check_2;
+#[path = "../chapters/03-nested-mutation/check.rs"]
+mod check_3;
+#[path = "../chapters/04-visit-counter/check.rs"]
+mod check_4;
+#[path = "../chapters/05-test-cookie/check.rs"]
+mod check_5;
+#[path = "../chapters/06-expiry/check.rs"]
+mod check_6;
+#[path = "../chapters/09-two-tabs/check.rs"]
+mod check_9;
+#[path = "../chapters/01-raw-cookies/solution.rs"]
+mod solution_1;
+#[path = "../chapters/02-my-car/solution.rs"]
+mod solution_2;
+#[path = "../chapters/03-nested-mutation/solution.rs"]
+mod solution_3;
+#[path = "../chapters/04-visit-counter/solution.rs"]
+mod solution_4;
+#[path = "../chapters/05-test-cookie/solution.rs"]
+mod solution_5;
+#[path = "../chapters/06-expiry/solution.rs"]
+mod solution_6;
+#[path = "../chapters/09-two-tabs/solution.rs"]
+mod solution_9;
+
+#[tokio::test]
+async fn the_solution_of_chapter_1_passes() -> anyhow::Result<()> {
+    check_1::check(solution_1::app()).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_1_sends_one_cookie() {
+    assert_starter_fails(
+        check_1::check(check_1::exercise::app()).await,
+        "The dark button's response has 1 Set-Cookie header, and 2 are needed.",
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_2_passes() -> anyhow::Result<()> {
+    check_2::check(solution_2::app()).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_2_has_nothing_to_undo() {
+    assert_starter_fails(
+        check_2::check(check_2::exercise::app()).await,
+        "After mini and then beetle, undo answers 404 Not Found: Your session has no \
+         previous_car.",
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_3_passes() -> anyhow::Result<()> {
+    check_3::check(solution_3::app()).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_3_loses_the_paint() {
+    assert_starter_fails(
+        check_3::check(check_3::exercise::app()).await,
+        "The car was painted green, and on the next request it is red.",
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_4_passes() -> anyhow::Result<()> {
+    check_4::check(solution_4::app).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_4_compares_a_visit_with_itself() {
+    assert_starter_fails(
+        check_4::check(check_4::exercise::app).await,
+        "Two books came in, but the page says \"New books since your last visit: 0\".",
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_5_passes() -> anyhow::Result<()> {
+    check_5::check(solution_5::app()).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_5_believes_every_browser() {
+    assert_starter_fails(
+        check_5::check(check_5::exercise::app()).await,
+        "A browser that refuses cookies is told \"In your basket: Emma\", and loses it at once.",
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_6_passes() -> anyhow::Result<()> {
+    check_6::check(solution_6::app()).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_6_remembers_everybody() {
+    assert_starter_fails(
+        check_6::check(check_6::exercise::app()).await,
+        "The box was empty and the browser was closed, yet the site says \"Hello, Ada.\"",
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_9_passes() -> anyhow::Result<()> {
+    check_9::check(solution_9::app).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_9_lets_a_fourth_book_in() {
+    assert_starter_fails(
+        check_9::check(check_9::exercise::app).await,
+        "Two tabs went for the third place, and the basket holds 4 books.",
+    );
+}
+
+fn assert_starter_fails(outcome: anyhow::Result<()>, reason: &str) {
+    match outcome {
+        Err(error) => assert_eq!(
+            error.to_string(),
+            reason,
+            "exercise.rs is neither the starter nor solved: `just exercise N` tells more"
+        ),
+        Ok(()) if env::var_os("CI").is_none() => println!("You solved this exercise."),
+        Ok(()) => panic!("the starter passes its own check: there is nothing to solve"),
+    }
+}

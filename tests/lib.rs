@@ -1,0 +1,172 @@
+//! A chapter's program as a process of its own, for promises that only a process can break: its
+//! address, its signals, its log, its death and restart.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{BufRead, BufReader, Write},
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    sync::LazyLock,
+};
+
+use escargot::{CargoBuild, format::Message};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
+use tempfile::NamedTempFile;
+
+/// The programs of all chapters by name, built once a test run.
+static PROGRAMS: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
+    let messages = CargoBuild::new()
+        .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        // With the examples come the dependencies' features of a test run, so that what
+        // `cargo test --workspace` has compiled is not compiled again.
+        .args(["--workspace", "--bins", "--examples"])
+        .exec()
+        .expect("cargo starts");
+    let mut programs = HashMap::new();
+    for message in messages {
+        let message = message.expect("the chapters build");
+        if let Message::CompilerArtifact(built) = message.decode().expect("a message of cargo's")
+            && let Some(path) = built.executable
+        {
+            programs.insert(built.target.name.into_owned(), path.into_owned());
+        }
+    }
+    programs
+});
+
+/// A command that starts chapter `number` on a free port.
+pub fn chapter(number: u32) -> Command {
+    let mut command = Command::new(&PROGRAMS[&format!("chapter-{number}")]);
+    command.env("PORT", "0").env_remove("RUST_LOG");
+    command
+}
+
+/// A server that runs until it is stopped or dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    greeting: String,
+    address: String,
+    log: NamedTempFile,
+    output: BufReader<ChildStdout>,
+}
+
+impl Server {
+    /// Starts the command and waits until it has printed its address.
+    ///
+    /// # Panics
+    ///
+    /// With the log, if the program ends without printing an address.
+    pub fn start(command: &mut Command) -> Server {
+        let log = NamedTempFile::new().expect("a file for the log");
+        let stderr = log.reopen().expect("the file for the log");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .expect("the program starts");
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+
+        let mut greeting = String::new();
+        let address = loop {
+            let mut line = String::new();
+            let length = output.read_line(&mut line).expect("its output is text");
+            greeting += &line;
+            if length == 0 {
+                let log = fs::read_to_string(log.path()).unwrap_or_default();
+                panic!("the program ended before it served: {greeting}{log}");
+            }
+            if let Some((_, rest)) = line.split_once("http://") {
+                let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+                break format!("http://{}", &rest[..end]);
+            }
+        };
+        Server { child, greeting, address, log, output }
+    }
+
+    /// For example `http://127.0.0.1:40123`.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// What it printed, up to and with the line of its address.
+    pub fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    /// Waits for the first line of its output, from here on, that contains `text`.
+    ///
+    /// # Panics
+    ///
+    /// If its output ends before.
+    pub fn wait_for(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            let length = self.output.read_line(&mut line).expect("its output is text");
+            assert!(length > 0, "its output ended without {text:?}");
+        }
+    }
+
+    /// Presses Enter in its terminal.
+    pub fn press_enter(&mut self) {
+        let input = self.child.stdin.as_mut().expect("its input is ours");
+        input.write_all(b"\n").expect("it reads its input");
+    }
+
+    /// Sends the signal, waits for the end, and returns the exit status and the log.
+    pub fn stop(mut self, signal: Signal) -> (ExitStatus, String) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("the program still runs");
+        let status = self.child.wait().expect("it ends");
+        let log = fs::read(self.log.path()).expect("its log");
+        (status, String::from_utf8_lossy(&log).into_owned())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// For example 200.
+    pub status: u16,
+    /// `name=value` of the first cookie that it set.
+    pub cookie: Option<String>,
+    /// The body.
+    pub page: String,
+}
+
+/// A GET request with this `Cookie` header; redirects are not followed.
+pub fn get(address: &str, path: &str, cookie: &str) -> Answer {
+    answer(agent().get(format!("{address}{path}")).header("Cookie", cookie).call())
+}
+
+/// A POST request with this `Cookie` header and this form; redirects are not followed.
+pub fn post(address: &str, path: &str, cookie: &str, form: &[(&str, &str)]) -> Answer {
+    let request = agent().post(format!("{address}{path}")).header("Cookie", cookie);
+    answer(request.send_form(form.iter().copied()))
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).build().into()
+}
+
+fn answer(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
+    let mut response = response.expect("the server answers");
+    let cookie = response.headers().get("set-cookie").map(|line| {
+        let line = line.to_str().expect("a cookie of ASCII characters");
+        line.split(';').next().expect("a first part").to_owned()
+    });
+    let page = response.body_mut().read_to_string().expect("a page");
+    Answer { status: response.status().as_u16(), cookie, page }
+}

@@ -1,0 +1,196 @@
+//! What every chapter's program promises the reader who starts it.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::{Command, Output},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use programs::{Server, Signal, chapter, get, post};
+use tempfile::TempDir;
+
+const CHAPTERS: [u32; 7] = [1, 2, 3, 4, 5, 6, 9];
+
+/// A chapter in an empty folder, where it may leave a database.
+fn chapter_in(folder: &TempDir, number: u32) -> Command {
+    let mut command = chapter(number);
+    command.current_dir(folder);
+    command
+}
+
+fn folder() -> TempDir {
+    TempDir::new().expect("an empty folder")
+}
+
+fn run(command: &mut Command) -> Output {
+    command.output().expect("the program starts")
+}
+
+fn error_line(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(text.trim_end().lines().count(), 1, "one line, not:\n{text}");
+    text
+}
+
+#[test]
+fn every_chapter_prints_its_address_and_answers_there() {
+    for number in CHAPTERS {
+        let folder = folder();
+        let server = Server::start(&mut chapter_in(&folder, number));
+        assert!(server.greeting().contains("Open http://127.0.0.1:"), "{}", server.greeting());
+        assert!(get(server.address(), "/", "").status < 400, "chapter {number}");
+        assert_eq!(get(server.address(), "/nowhere", "").status, 404, "chapter {number}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_one_line_with_the_remedy_and_exit_status_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("its address").port().to_string();
+    for number in CHAPTERS {
+        let folder = folder();
+        let output = run(chapter_in(&folder, number).args(["--port", &port]));
+        assert_eq!(output.status.code(), Some(1), "chapter {number}");
+        assert_eq!(
+            error_line(&output),
+            format!(
+                "error: port {port} is in use. Stop the program that uses it, or choose another \
+                 port: --port 3000\n"
+            )
+        );
+    }
+}
+
+#[test]
+fn the_variable_port_is_obeyed_and_the_option_wins() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("its address").port().to_string();
+    let program = chapter(1).get_program().to_owned();
+
+    let by_variable = run(Command::new(&program).env("PORT", &port));
+    assert!(error_line(&by_variable).contains(&port));
+
+    let server = Server::start(Command::new(&program).env("PORT", &port).args(["--port", "0"]));
+    assert_eq!(get(server.address(), "/", "").status, 200);
+}
+
+#[test]
+fn a_port_that_is_no_number_is_explained() {
+    let output = run(chapter(1).args(["--port", "http"]));
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("invalid value 'http' for '--port <PORT>'"), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_and_sigterm_end_it_although_connections_are_open() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let server = Server::start(&mut chapter(1));
+        let address = server.address().trim_start_matches("http://").to_owned();
+
+        // As a browser does: one connection kept for the next request, one opened on a guess,
+        // and one whose request never gets finished.
+        let mut kept = TcpStream::connect(&address).expect("a connection");
+        kept.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("a request");
+        kept.read_exact(&mut [0; 15]).expect("HTTP/1.1 200 OK");
+        let guessed = TcpStream::connect(&address).expect("a connection");
+        let mut half = TcpStream::connect(&address).expect("a connection");
+        half.write_all(b"POST /forget HTTP/1.1\r\nContent-Le").expect("half a request");
+
+        // The connections stay open until it has ended. A server that waited for them would wait
+        // for ever; the watchdog turns that into a failure.
+        let (ended, end) = mpsc::channel();
+        thread::spawn(move || ended.send(server.stop(signal)));
+        let (status, log) = end.recv_timeout(Duration::from_secs(60)).expect("it ends");
+        assert!(status.success(), "{status}: {log}");
+        drop((kept, guessed, half));
+    }
+}
+
+#[test]
+fn rust_log_chooses_how_much_is_logged() {
+    let quiet = Server::start(&mut chapter(1));
+    get(quiet.address(), "/", "");
+    let (_, log) = quiet.stop(Signal::TERM);
+    assert!(!log.contains("/nowhere"), "{log}");
+
+    let talkative = Server::start(chapter(1).env("RUST_LOG", "debug"));
+    get(talkative.address(), "/nowhere", "");
+    let (_, log) = talkative.stop(Signal::TERM);
+    assert!(log.contains("/nowhere"), "{log}");
+}
+
+#[test]
+fn no_log_however_talkative_has_a_session_id() {
+    for number in [2, 3, 4, 5, 6, 9] {
+        let folder = folder();
+        let server = Server::start(chapter_in(&folder, number).env("RUST_LOG", "trace"));
+        let at = server.address();
+        let answer = match number {
+            2 => post(at, "/car", "", &[("my_car", "mini")]),
+            3 => post(at, "/flagged", "", &[]),
+            4 => get(at, "/", ""),
+            5 => get(at, "/counter", ""),
+            6 => post(at, "/bookmark", "", &[]),
+            _ => get(at, "/exact", ""),
+        };
+        let cookie = answer.cookie.expect("a session cookie");
+        let (_, id) = cookie.split_once('=').expect("name=value");
+        let again = match number {
+            5 => "/counter/check",
+            9 => "/exact",
+            _ => "/",
+        };
+        assert!(get(at, again, &cookie).status < 400);
+
+        let (_, log) = server.stop(Signal::TERM);
+        assert!(log.contains("TRACE"), "the log is talkative");
+        assert!(!log.contains(id), "chapter {number} logs the id");
+    }
+}
+
+#[test]
+fn chapter_4_remembers_after_it_was_killed() {
+    let folder = folder();
+    let server = Server::start(&mut chapter_in(&folder, 4));
+    let cookie = get(server.address(), "/", "").cookie.expect("a session cookie");
+    let second = get(server.address(), "/", &cookie).page;
+    assert!(second.contains("this page 2 times"), "{second}");
+    server.stop(Signal::KILL);
+
+    let server = Server::start(&mut chapter_in(&folder, 4));
+    let third = get(server.address(), "/", &cookie).page;
+    assert!(third.contains("this page 3 times"), "{third}");
+}
+
+#[test]
+fn two_chapter_4_on_one_fresh_file_both_start_and_share_the_count() {
+    let folder = folder();
+    let (one, other) = thread::scope(|scope| {
+        let one = scope.spawn(|| Server::start(&mut chapter_in(&folder, 4)));
+        let other = scope.spawn(|| Server::start(&mut chapter_in(&folder, 4)));
+        (one.join().expect("one starts"), other.join().expect("the other starts"))
+    });
+    let cookie = get(one.address(), "/", "").cookie.expect("a session cookie");
+    let second = get(other.address(), "/", &cookie).page;
+    assert!(second.contains("this page 2 times"), "{second}");
+}
+
+#[test]
+fn chapter_4_explains_in_one_line_why_it_cannot_use_a_database() {
+    let folder = folder();
+    let garbage = folder.path().join("garbage.sqlite");
+    std::fs::write(&garbage, "This is no database, but it is long enough to look.".repeat(50))
+        .expect("a file");
+    for database in [garbage.as_path(), Path::new("no/such/folder/library.sqlite")] {
+        let output = run(chapter_in(&folder, 4).arg("--database").arg(database));
+        assert_eq!(output.status.code(), Some(1));
+        let line = error_line(&output);
+        assert!(line.contains(&database.display().to_string()), "{line}");
+    }
+}
