@@ -80,11 +80,7 @@ impl App {
 pub async fn serve(app: App, folder: &Path) -> Result<()> {
     let database = folder.join("library.sqlite");
     let library = Catalog::open(&database).await?;
-    let sqlite = SqliteStore::open(match std::env::var("SEP") {
-        Ok(_) => folder.join("s.sqlite"),
-        _ => database.clone(),
-    })
-    .await?;
+    let sqlite = SqliteStore::open(&database).await?;
     let routes = match app {
         App::NoSession => {
             site::with_look(Router::new().route("/", get(show_constant)).with_state(library))

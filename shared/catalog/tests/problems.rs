@@ -198,7 +198,10 @@ mod permissions {
         let program_folder = tempfile::tempdir()?;
         set_mode(program_folder.path(), 0o755)?;
         let program = program_folder.path().join("problems");
-        fs::copy(std::env::current_exe()?, &program)?;
+        // Another process copies. Were it this one, a child that another test starts meanwhile
+        // could inherit the file open for writing, and what is open for writing cannot be run.
+        let copied = Command::new("cp").arg(std::env::current_exe()?).arg(&program).status()?;
+        assert!(copied.success());
 
         let mut child = Command::new(program);
         child.args(["--ignored", "--exact", name]).env(FILE, file).current_dir(folder);
