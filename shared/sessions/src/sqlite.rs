@@ -1,7 +1,7 @@
 //! Sessions in an SQLite database, beside the site's own tables.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     path::Path,
     sync::Arc,
     time::{Duration, Instant},
@@ -11,11 +11,9 @@ use async_trait::async_trait;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::{
-    Connection as _, FromRow, Row as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
     pool::PoolConnection,
-    sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
-    },
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use time::OffsetDateTime;
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -188,7 +186,7 @@ async fn read_all(mut connection: Connection, queue: Arc<Mutex<mpsc::Receiver<Lo
         for Load { id_hash, reply } in loads.drain(..) {
             let row = match &found {
                 // Several requests of one visitor may ask for the same row.
-                Ok(rows) => rows.get(&id_hash).map(Stored::from_row).transpose().map_err(decode),
+                Ok(rows) => Ok(rows.get(&hex(&id_hash)).cloned()),
                 Err(error) => Err(Error::Backend(error.to_string())),
             };
             // Nobody waits any more for a request that was given up.
@@ -197,22 +195,26 @@ async fn read_all(mut connection: Connection, queue: Arc<Mutex<mpsc::Receiver<Lo
     }
 }
 
-/// One statement for all, whose text is always the same, so that SQLite prepares it once.
+/// One statement for all, whose text is always the same, so that SQLite prepares it once. Its
+/// answer is one row, since sqlx hands rows over one by one.
 async fn find(
     connection: &mut Connection,
     loads: &[Load],
-) -> sqlx::Result<HashMap<Hash, SqliteRow>> {
+) -> sqlx::Result<HashMap<String, Stored>> {
     let mut db = connection.take().await?;
-    let rows = sqlx::query(
-        "SELECT data, expiry_date, version, id_hash FROM session
+    let rows: Vec<u8> = sqlx::query_scalar(
+        "SELECT json_group_object(hex(id_hash), json_array(data, expiry_date, version))
+         FROM session
          WHERE id_hash IN (SELECT unhex(value) FROM json_each(?)) AND expiry_date > ?",
     )
     .bind(json(loads.iter().map(|load| hex(&load.id_hash))))
     .bind(OffsetDateTime::now_utc().unix_timestamp())
-    .fetch_all(&mut *db)
+    .fetch_one(&mut *db)
     .await?;
     connection.keep(db);
-    rows.into_iter().map(|row| Ok((row.try_get("id_hash")?, row))).collect()
+    // Lossy, so that a row with bytes that are no text spoils no other's.
+    let rows = String::from_utf8_lossy(&rows);
+    serde_json::from_str(&rows).map_err(|error| sqlx::Error::Decode(error.into()))
 }
 
 #[derive(Debug)]
@@ -273,15 +275,19 @@ async fn commit(connection: &mut Connection, writes: Vec<Write>) -> sqlx::Result
     let mut db = connection.take().await?;
     // IMMEDIATE takes the write lock before anything is read: another server cannot come between.
     let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
-    let mut stored = store_visits(&mut transaction, &writes).await?;
+    let all_stored = store_visits(&mut transaction, &writes).await?;
+    if !all_stored {
+        transaction.rollback().await?;
+        transaction = db.begin_with("BEGIN IMMEDIATE").await?;
+    }
     let mut written = Vec::with_capacity(writes.len());
     for write in writes {
         written.push(match write.as_visit() {
-            Some((row, seen)) if stored.remove(&row.id_hash) => match seen {
-                None => Written::Done,
-                Some(seen) => Written::Replaced(Replaced::Done(Version(seen.0 + 1))),
-            },
-            // What is no visit, and a visit that was refused: on its own it learns why.
+            Some((_, None)) if all_stored => Written::Done,
+            Some((_, Some(seen))) if all_stored => {
+                Written::Replaced(Replaced::Done(Version(seen.0 + 1)))
+            }
+            // What is no visit, and a visit among others that were refused: each learns why.
             _ => apply(&mut transaction, write).await?,
         });
     }
@@ -302,27 +308,26 @@ impl Write {
     }
 }
 
-/// Stores the visits among `writes` in one statement, and returns which rows took theirs. Of
-/// several visits to a row it tries the first.
+/// Stores all visits among `writes` in one statement, and says whether each of them was stored.
+/// It is refused where another write came first, which is rare.
 async fn store_visits(
     transaction: &mut Transaction<'_, Sqlite>,
     writes: &[Write],
-) -> sqlx::Result<HashSet<Hash>> {
-    let mut hashes = HashSet::new();
+) -> sqlx::Result<bool> {
     let rows: Vec<_> = writes
         .iter()
         .filter_map(Write::as_visit)
-        .filter(|(row, _)| hashes.insert(&row.id_hash))
         .map(|(row, seen)| {
             let seen = seen.map(|version| version.0 as i64);
             (hex(&row.id_hash), &row.data, row.expiry_date, seen)
         })
         .collect();
-    if rows.is_empty() {
-        return Ok(HashSet::new());
+    let visits = rows.len() as u64;
+    if visits == 0 {
+        return Ok(true);
     }
     // Versions begin at 1. A row for which none was seen has to be new: no stored one precedes it.
-    let stored = sqlx::query_scalar(
+    let stored = sqlx::query(
         "INSERT INTO session (id_hash, data, expiry_date, version)
          SELECT unhex(value ->> 0), value ->> 1, value ->> 2, ifnull(value ->> 3, 0) + 1
          FROM json_each(?)
@@ -330,14 +335,13 @@ async fn store_visits(
              SELECT 1 FROM session WHERE id_hash = unhex(value ->> 0) AND expiry_date > ?)
          ON CONFLICT DO UPDATE SET data = excluded.data, expiry_date = excluded.expiry_date,
              version = excluded.version
-         WHERE version = excluded.version - 1
-         RETURNING id_hash",
+         WHERE version = excluded.version - 1",
     )
     .bind(json(rows))
     .bind(OffsetDateTime::now_utc().unix_timestamp())
-    .fetch_all(&mut **transaction)
+    .execute(&mut **transaction)
     .await?;
-    Ok(stored.into_iter().collect())
+    Ok(stored.rows_affected() == visits)
 }
 
 async fn apply(transaction: &mut Transaction<'_, Sqlite>, write: Write) -> sqlx::Result<Written> {
@@ -548,7 +552,7 @@ fn hash(id: &Id) -> Hash {
 }
 
 fn hex(hash: &Hash) -> String {
-    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    let digit = |half: u8| char::from(b"0123456789ABCDEF"[usize::from(half)]);
     hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
