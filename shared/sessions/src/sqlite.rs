@@ -56,6 +56,25 @@ const READERS: u32 = 2;
 /// time, so one task writes, and what has queued up meanwhile shares its wait for the disk. Reads
 /// have connections of their own and never wait for the writer. docs/measurements.md has the
 /// numbers.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use sessions::{SessionStore, SqliteStore};
+/// use time::{Duration, OffsetDateTime};
+/// use tower_sessions::session::Record;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("library.sqlite");
+/// let expiry_date = OffsetDateTime::now_utc() + Duration::HOUR;
+/// let mut record = Record { id: Default::default(), data: Default::default(), expiry_date };
+/// SqliteStore::open(&file).await?.create(&mut record).await?;
+///
+/// // Whoever opens the file next finds it there.
+/// let found = SqliteStore::open(&file).await?.load(&record.id).await?;
+/// assert!(found.is_some());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     reads: mpsc::Sender<Load>,
@@ -74,6 +93,18 @@ struct Clearing {
 
 impl SqliteStore {
     /// Opens the file, creating it and the table `session` where they are missing.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), sessions::Error> {
+    /// use sessions::{SessionLayer, SqliteStore};
+    ///
+    /// # let folder = tempfile::tempdir().expect("a folder");
+    /// # let file = folder.path().join("library.sqlite");
+    /// let store = SqliteStore::open(file).await?;
+    /// let layer = SessionLayer::new(store);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -260,6 +260,23 @@ async fn a_record_that_is_not_even_text_is_an_empty_session() {
 }
 
 #[tokio::test]
+async fn a_record_that_is_not_even_text_spoils_no_other_that_is_read_with_it() {
+    let (_folder, file) = fresh_file();
+    let store = SqliteStore::open(&file).await.expect("the store opens");
+    let (mut spoilt, mut sound) = (record("mini"), record("beetle"));
+    store.create(&mut spoilt).await.expect("it is stored");
+    let spoil = "UPDATE session SET data = CAST(x'7bfffe7d' AS TEXT)";
+    assert_eq!(execute(&file, spoil).await, 1);
+    store.create(&mut sound).await.expect("it is stored");
+
+    // Both wait in the queue before anybody reads, so they share a statement.
+    let (lost, found) = tokio::join!(store.load(&spoilt.id), store.load(&sound.id));
+
+    assert!(matches!(lost, Err(session_store::Error::Decode(_))), "{lost:?}");
+    assert_eq!(found.expect("the store answers"), Some(sound));
+}
+
+#[tokio::test]
 async fn no_value_that_insert_accepts_costs_the_visitor_their_session() {
     // serde_json writes any depth, and reads 127.
     async fn nest(session: Session) -> Result<(), Error> {
