@@ -1,7 +1,8 @@
-//! The cookie that carries the id: read from the request, written to the response.
+//! The cookie: what it says, and how it is read from the request and written to the response.
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr, sync::Arc};
 
+use async_trait::async_trait;
 use axum::http::{
     HeaderMap,
     header::{COOKIE, HOST},
@@ -11,10 +12,47 @@ use cookie::Cookie;
 use time::{Duration, OffsetDateTime};
 use tower_sessions::session::Id;
 
-use crate::settings::{Secure, Settings};
+use crate::{
+    Error, Store,
+    settings::{Secure, Settings},
+};
+
+/// Where sessions are kept, which decides what their cookie says.
+#[async_trait]
+pub(crate) trait Place: fmt::Debug + Send + Sync {
+    /// A store for one request, and the id that its cookie claims there.
+    async fn open(&self, cookie: Option<&str>) -> (Arc<dyn Store>, Option<Id>);
+
+    /// What the cookie is to say so that the next request finds the session `id` of this store;
+    /// `None` if there is nothing to find any more.
+    async fn cookie_value(&self, id: Id, store: &dyn Store) -> Result<Option<String>, Error>;
+
+    /// Must the cookie go although nothing is saved? It must where the handler has ended the
+    /// session, and the cookie alone still has it.
+    async fn must_go(&self, claimed: Option<Id>, store: &dyn Store) -> bool;
+}
+
+/// On the server: the cookie holds the id and nothing else.
+#[derive(Debug)]
+pub(crate) struct InStore(pub Arc<dyn Store>);
+
+#[async_trait]
+impl Place for InStore {
+    async fn open(&self, cookie: Option<&str>) -> (Arc<dyn Store>, Option<Id>) {
+        (self.0.clone(), cookie.and_then(|value| value.parse().ok()))
+    }
+
+    async fn cookie_value(&self, id: Id, _: &dyn Store) -> Result<Option<String>, Error> {
+        Ok(Some(id.to_string()))
+    }
+
+    async fn must_go(&self, _: Option<Id>, _: &dyn Store) -> bool {
+        false
+    }
+}
 
 impl Settings {
-    /// What the request's session cookie says, be it an id or not.
+    /// What the request's session cookie says, be it ours or not.
     pub fn cookie_value<'a>(&self, request: &'a HeaderMap) -> Option<&'a str> {
         request
             .get_all(COOKIE)
@@ -26,14 +64,14 @@ impl Settings {
             .map(|(_, value)| value.trim())
     }
 
-    /// The id that the browser's cookie claims; `None` also where it cannot be an id.
-    pub fn claimed_id(&self, request: &HeaderMap) -> Option<Id> {
-        self.cookie_value(request)?.parse().ok()
-    }
-
-    /// Tells the browser to keep this id, for so long or until it closes.
-    pub fn keep(&self, id: Id, lasts: Option<Duration>, request: &HeaderMap) -> Cookie<'static> {
-        let mut cookie = self.with_attributes(id.to_string(), request);
+    /// Tells the browser to keep this value, for so long or until it closes.
+    pub fn keep(
+        &self,
+        value: String,
+        lasts: Option<Duration>,
+        request: &HeaderMap,
+    ) -> Cookie<'static> {
+        let mut cookie = self.with_attributes(value, request);
         if let Some(lasts) = lasts {
             cookie.set_max_age(lasts);
             // For clients from before Max-Age, as Django does.

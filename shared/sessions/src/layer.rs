@@ -18,6 +18,7 @@ use tower::{Layer, Service};
 
 use crate::{
     Error, Store,
+    cookie::{InStore, Place},
     session::{Outcome, Ticket},
     settings::{Builder, Settings},
 };
@@ -56,7 +57,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
-    store: Arc<dyn Store>,
+    place: Arc<dyn Place>,
     settings: Arc<Settings>,
 }
 
@@ -69,7 +70,7 @@ impl SessionLayer {
     /// let layer = SessionLayer::new(MemoryStore::default());
     /// ```
     pub fn new(store: impl Store) -> Self {
-        SessionLayer::with_settings(store, Settings::default())
+        SessionLayer::with_settings(InStore(Arc::new(store)), Settings::default())
     }
 
     /// A layer with settings of your own.
@@ -90,25 +91,33 @@ impl SessionLayer {
         Builder::new(store)
     }
 
-    pub(crate) fn with_settings(store: impl Store, settings: Settings) -> Self {
-        SessionLayer { store: Arc::new(store), settings: Arc::new(settings) }
+    pub(crate) fn with_settings(place: impl Place + 'static, settings: Settings) -> Self {
+        SessionLayer { place: Arc::new(place), settings: Arc::new(settings) }
     }
 
     async fn after(&self, request: &HeaderMap, ticket: &Ticket, response: Response) -> Response {
-        let cookie = match response.status().is_server_error() {
-            true => Ok(None),
+        let saved = match response.status().is_server_error() {
+            true => Ok(self.ended(request, ticket).await),
             false => self.save(request, ticket).await,
         };
-        let differs = ticket.was_looked_at() || !matches!(cookie, Ok(None));
-        let mut response = match cookie {
-            Ok(None) => response,
-            Ok(Some(cookie)) => with_cookie(response, &cookie),
-            Err(error) => error.into_response(),
+        let differs = ticket.was_looked_at() || !matches!(saved, Ok(None));
+        let (mut response, cookie) = match saved {
+            Ok(cookie) => (response, cookie),
+            Err(error) => (error.into_response(), self.ended(request, ticket).await),
         };
+        if let Some(cookie) = cookie {
+            set_cookie(response.headers_mut(), &cookie);
+        }
         if differs {
             vary_by_cookie(response.headers_mut());
         }
         response
+    }
+
+    /// Where nothing is saved, a session that was ended stays ended.
+    async fn ended(&self, request: &HeaderMap, ticket: &Ticket) -> Option<Cookie<'static>> {
+        let must_go = self.place.must_go(ticket.claimed(), ticket.store()).await;
+        must_go.then(|| self.settings.remove(request))
     }
 
     /// Saves what is to be saved, and returns the cookie that is to be sent.
@@ -117,23 +126,27 @@ impl SessionLayer {
         request: &HeaderMap,
         ticket: &Ticket,
     ) -> Result<Option<Cookie<'static>>, Error> {
-        if self.settings.save_every_request && ticket.is_claimed() {
+        if self.settings.save_every_request && ticket.claimed().is_some() {
             ticket.cash_in().await?;
         }
         let Some(session) = ticket.session() else { return Ok(None) };
         let came = self.settings.cookie_value(request).is_some();
         Ok(match session.finish().await? {
-            Outcome::Keep(id, lasts) => Some(self.settings.keep(id, lasts, request)),
+            Outcome::Keep(id, lasts) => {
+                Some(match self.place.cookie_value(id, ticket.store()).await? {
+                    Some(value) => self.settings.keep(value, lasts, request),
+                    None => self.settings.remove(request),
+                })
+            }
             Outcome::NoSession if came => Some(self.settings.remove(request)),
             Outcome::NoSession | Outcome::Nothing => None,
         })
     }
 }
 
-fn with_cookie(mut response: Response, cookie: &Cookie) -> Response {
+fn set_cookie(headers: &mut HeaderMap, cookie: &Cookie) {
     let value = HeaderValue::try_from(cookie.to_string()).expect("a cookie of ASCII characters");
-    response.headers_mut().append(SET_COOKIE, value);
-    response
+    headers.append(SET_COOKIE, value);
 }
 
 /// Adds `Cookie` to `Vary`, keeping what is there (RFC 9110 section 12.5.5).
@@ -182,12 +195,12 @@ where
         let waiting = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, waiting);
         let layer = self.layer.clone();
-
-        let claimed = layer.settings.claimed_id(request.headers());
-        let ticket = Ticket::new(layer.store.clone(), layer.settings.clone(), claimed);
-        request.extensions_mut().insert(ticket.clone());
-        let headers = request.headers().clone();
         Box::pin(async move {
+            let headers = request.headers().clone();
+            let cookie = layer.settings.cookie_value(&headers);
+            let (store, claimed) = layer.place.open(cookie).await;
+            let ticket = Ticket::new(store, layer.settings.clone(), claimed);
+            request.extensions_mut().insert(ticket.clone());
             let response = ready.call(request).await?;
             Ok(layer.after(&headers, &ticket, response).await)
         })

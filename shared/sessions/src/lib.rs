@@ -101,7 +101,15 @@
 //! |---|---|---|---|
 //! | [`MemoryStore`] | tests, trying things out | forgets | no |
 //! | [`SqliteStore`] | a site | remembers, also after a power cut | over one file |
+//! | `PostgresStore` | a site on several servers | remembers, also after a power cut | over one database |
+//! | `RedisStore` | the same, with more visits | as Redis is set; by default a crash loses minutes | over one Redis |
+//! | `FileStore` | a small site; looking inside | remembers, also after a power cut | on one machine, over one folder |
+//! | `SessionLayer::sealed`, and no store: the cookie holds the session | small sessions | remembers, with the same keys | yes, but of two requests at once one is lost |
+//! | `Cached` in front of any of them | fewer questions to the store | as that store does | changes as that store does; what a page shows may be old |
 //! | [`OneServer`] around a tower-sessions store | what you have already | as that store does | no |
+//!
+//! Those without a link are cargo features of this crate: `postgres`, `redis`, `file`, `sealed` and
+//! `cached`. An [`AnyStore`] holds any of them, for a program that chooses when it starts.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -116,15 +124,17 @@
 //!
 //! # What it promises
 //!
-//! "Every store" means each of the three above.
+//! "A shared store" is one that several servers can use: SQLite, PostgreSQL, Redis, files. `Cached`
+//! keeps what the store behind it keeps. A sealed cookie is no store; which of these it keeps is
+//! said at `SessionLayer::sealed`.
 //!
 //! | | promise | kept over |
 //! |---|---|---|
-//! | 1 | A session that was ended is not written back by a request that was still running: that one gets a 409 page and no cookie. | every store; on several servers [`SqliteStore`] |
+//! | 1 | A session that was ended is not written back by a request that was still running: that one gets a 409 page and no cookie. | every store; on several servers a shared one |
 //! | 2 | An id that the client made up is never adopted. | every store |
 //! | 3 | What is stored after a flush goes under a new id. | every store |
 //! | 4 | Cycling the id keeps the data: the new record is stored before the old one goes. | every store |
-//! | 5 | A slow response from before a cycle does not set the browser back. | every store; on several servers [`SqliteStore`] |
+//! | 5 | A slow response from before a cycle does not set the browser back. | every store; on several servers a shared one |
 //! | 6 | A chosen expiry lasts until it is changed. | every store; over restarts those that remember |
 //! | 7 | `Vary: Cookie` is on every response that may differ by visitor. | every store |
 //! | 8 | Reading writes nothing, and an empty session is never created. | every store |
@@ -132,8 +142,8 @@
 //! | 10 | A record that cannot be decoded is an empty session and a warning; a value of another type is an error that names its key. | every store |
 //! | 11 | The removal cookie bears the attributes of the cookie that it removes. | every store |
 //! | 12 | A store out of reach is a calm 503 page, and the next request works. | every store |
-//! | 13 | Two requests at once lose nothing: different keys are both kept, and `update` is exact. | every store; on several servers [`SqliteStore`] |
-//! | 14 | Expired records are cleared in small steps, and a failed step is tried again. | [`SqliteStore`]; the others say that they cannot |
+//! | 13 | Two requests at once lose nothing: different keys are both kept, and `update` is exact. | every store; on several servers a shared one |
+//! | 14 | Expired records are cleared in small steps, and a failed step is tried again. | SQLite, PostgreSQL, files; in Redis they go by themselves; the others say that they cannot |
 //!
 //! # Where to read what
 //!
@@ -145,20 +155,42 @@
 //!
 //! The model is Django's documentation page "How to use sessions".
 
+mod any;
+#[cfg(feature = "cached")]
+mod cached;
 mod clearing;
 pub mod contract;
 mod cookie;
 mod error;
+#[cfg(feature = "file")]
+mod file;
 mod layer;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(feature = "sealed")]
+mod sealed;
 mod session;
 mod settings;
 mod sqlite;
 mod store;
 
+#[cfg(feature = "redis")]
+pub use self::redis::RedisStore;
 pub use ::cookie::SameSite;
+pub use any::AnyStore;
+#[cfg(feature = "cached")]
+pub use cached::Cached;
 pub use clearing::{Clearing, clear_expired};
 pub use error::Error;
+#[cfg(feature = "file")]
+pub use file::FileStore;
 pub use layer::SessionLayer;
+#[cfg(feature = "postgres")]
+pub use postgres::PostgresStore;
+#[cfg(feature = "sealed")]
+pub use sealed::SealingKeys;
 pub use session::{Session, ValueMut};
 pub use settings::{Builder, Misconfigured, Secure};
 pub use sqlite::SqliteStore;

@@ -889,9 +889,14 @@ impl Ticket {
         }
     }
 
-    /// Does the browser claim to have a session?
-    pub fn is_claimed(&self) -> bool {
-        self.0.claimed.is_some()
+    /// The session that the browser claims to have.
+    pub fn claimed(&self) -> Option<Id> {
+        self.0.claimed
+    }
+
+    /// Where the session is looked for, and saved.
+    pub fn store(&self) -> &dyn Store {
+        &*self.0.store
     }
 
     pub async fn cash_in(&self) -> Result<Session, Error> {

@@ -1,10 +1,10 @@
 //! Django's settings, and which of them contradict each other.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use cookie::SameSite;
 
-use crate::{SessionLayer, Store};
+use crate::{SessionLayer, Store, cookie::InStore};
 
 /// When the session cookie bears `Secure`, which keeps it from travelling over plain http.
 ///
@@ -39,7 +39,7 @@ pub enum Secure {
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the session settings cannot work: {0}")]
-pub struct Misconfigured(String);
+pub struct Misconfigured(pub(crate) String);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
@@ -165,12 +165,23 @@ fn is_attribute(value: &str) -> bool {
 #[derive(Clone, Debug)]
 pub struct Builder<S> {
     store: S,
-    settings: Settings,
+    pub(crate) settings: Settings,
+    /// What was chosen; the default depends on where sessions are kept.
+    pub(crate) size_limit: Option<usize>,
 }
 
-impl<S: Store> Builder<S> {
+impl<S> Builder<S> {
     pub(crate) fn new(store: S) -> Self {
-        Builder { store, settings: Settings::default() }
+        Builder { store, settings: Settings::default(), size_limit: None }
+    }
+
+    /// What was built so far, if its settings can work.
+    pub(crate) fn checked(mut self) -> Result<(S, Settings), Misconfigured> {
+        if let Some(bytes) = self.size_limit {
+            self.settings.size_limit = bytes;
+        }
+        self.settings.check().map_err(Misconfigured)?;
+        Ok((self.store, self.settings))
     }
 
     /// What the cookie is called; default `sessionid`. Names that begin with `__Host-` or
@@ -320,7 +331,8 @@ impl<S: Store> Builder<S> {
         self
     }
 
-    /// The largest session, in bytes of its JSON; default 64 KiB. Django has no such limit.
+    /// The largest session, in bytes of its JSON; default 64 KiB, or what fits for a session kept
+    /// in its cookie. Django has no such limit.
     ///
     /// ```
     /// # use sessions::{MemoryStore, SessionLayer};
@@ -331,10 +343,12 @@ impl<S: Store> Builder<S> {
     /// # Ok(()) }
     /// ```
     pub fn size_limit(mut self, bytes: usize) -> Self {
-        self.settings.size_limit = bytes;
+        self.size_limit = Some(bytes);
         self
     }
+}
 
+impl<S: Store> Builder<S> {
     /// The layer with these settings.
     ///
     /// ```
@@ -349,7 +363,7 @@ impl<S: Store> Builder<S> {
     /// [`Misconfigured`], in words, for settings with which no browser would keep the cookie, or
     /// no session would last.
     pub fn build(self) -> Result<SessionLayer, Misconfigured> {
-        self.settings.check().map_err(Misconfigured)?;
-        Ok(SessionLayer::with_settings(self.store, self.settings))
+        let (store, settings) = self.checked()?;
+        Ok(SessionLayer::with_settings(InStore(Arc::new(store)), settings))
     }
 }

@@ -28,13 +28,17 @@ use crate::store::{Replaced, Store, Version};
 /// A row is found by the hash of its id. Whoever gets hold of a copy of the file cannot turn a
 /// hash back into an id, and so cannot take a session over (OWASP Session Management Cheat
 /// Sheet). An id has 128 random bits, so a plain hash needs no salt.
+///
+/// SQLite finds a row by a number in fewer steps than by a text, so the rows lie in the order of
+/// the hash's first bytes. To find one takes the whole hash.
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS session (
-        id_hash     BLOB    NOT NULL PRIMARY KEY,
-        data        TEXT    NOT NULL, -- a JSON object
-        expiry_date INTEGER NOT NULL, -- seconds since 1970, UTC
-        version     INTEGER NOT NULL  -- one more with each write
-    ) STRICT, WITHOUT ROWID;";
+        prefix      INTEGER PRIMARY KEY, -- the first 8 bytes of the hash
+        id_hash     BLOB    NOT NULL,    -- SHA-256
+        data        TEXT    NOT NULL,    -- a JSON object
+        expiry_date INTEGER NOT NULL,    -- seconds since 1970, UTC
+        version     INTEGER NOT NULL     -- one more with each write
+    ) STRICT;";
 
 /// How long to wait for another program that keeps the file locked.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -88,7 +92,7 @@ pub struct SqliteStore {
 #[derive(Debug)]
 struct Clearing {
     pool: SqlitePool,
-    last: Hash,
+    last: i64,
 }
 
 impl SqliteStore {
@@ -131,7 +135,7 @@ impl SqliteStore {
         for _ in 0..READERS {
             tokio::spawn(read_all(Connection::of(readers.clone()), queue.clone()));
         }
-        let clearing = Arc::new(Mutex::new(Clearing { pool: readers, last: Hash::new() }));
+        let clearing = Arc::new(Mutex::new(Clearing { pool: readers, last: i64::MIN }));
         Ok(SqliteStore { reads, writes, clearing })
     }
 
@@ -236,9 +240,9 @@ async fn find(
     let rows: Vec<u8> = sqlx::query_scalar(
         "SELECT json_group_object(hex(id_hash), json_array(data, expiry_date, version))
          FROM session
-         WHERE id_hash IN (SELECT unhex(value) FROM json_each(?)) AND expiry_date > ?",
+         WHERE prefix IN (SELECT value FROM json_each(?)) AND expiry_date > ?",
     )
-    .bind(json(loads.iter().map(|load| hex(&load.id_hash))))
+    .bind(json(loads.iter().map(|load| prefix(&load.id_hash))))
     .bind(OffsetDateTime::now_utc().unix_timestamp())
     .fetch_one(&mut *db)
     .await?;
@@ -265,13 +269,13 @@ enum Write {
     },
     Delete(Hash),
     /// Those of them that have expired.
-    Clear(Vec<Hash>),
+    Clear(Vec<i64>),
 }
 
 #[derive(Debug)]
 enum Written {
     Done,
-    /// A new record's id is taken.
+    /// The id is taken, or another one's hash begins as its hash does.
     Taken,
     Replaced(Replaced),
     Cleared(u64),
@@ -350,7 +354,7 @@ async fn store_visits(
         .filter_map(Write::as_visit)
         .map(|(row, seen)| {
             let seen = seen.map(|version| version.0 as i64);
-            (hex(&row.id_hash), &row.data, row.expiry_date, seen)
+            (prefix(&row.id_hash), hex(&row.id_hash), &row.data, row.expiry_date, seen)
         })
         .collect();
     let visits = rows.len() as u64;
@@ -359,14 +363,15 @@ async fn store_visits(
     }
     // Versions begin at 1. A row for which none was seen has to be new: no stored one precedes it.
     let stored = sqlx::query(
-        "INSERT INTO session (id_hash, data, expiry_date, version)
-         SELECT unhex(value ->> 0), value ->> 1, value ->> 2, ifnull(value ->> 3, 0) + 1
+        "INSERT INTO session (prefix, id_hash, data, expiry_date, version)
+         SELECT value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3,
+             ifnull(value ->> 4, 0) + 1
          FROM json_each(?)
-         WHERE value ->> 3 IS NULL OR EXISTS (
-             SELECT 1 FROM session WHERE id_hash = unhex(value ->> 0) AND expiry_date > ?)
+         WHERE value ->> 4 IS NULL OR EXISTS (
+             SELECT 1 FROM session WHERE prefix = value ->> 0 AND expiry_date > ?)
          ON CONFLICT DO UPDATE SET data = excluded.data, expiry_date = excluded.expiry_date,
              version = excluded.version
-         WHERE version = excluded.version - 1",
+         WHERE id_hash = excluded.id_hash AND version = excluded.version - 1",
     )
     .bind(json(rows))
     .bind(OffsetDateTime::now_utc().unix_timestamp())
@@ -384,25 +389,30 @@ async fn apply(transaction: &mut Transaction<'_, Sqlite>, write: Write) -> sqlx:
             Ok(if created { Written::Done } else { Written::Taken })
         }
         Write::Save(row) => {
-            let upsert = "INSERT INTO session (id_hash, data, expiry_date, version)
-                          VALUES (?, ?, ?, 1)
-                          ON CONFLICT DO UPDATE SET data = excluded.data,
-                              expiry_date = excluded.expiry_date, version = version + 1";
-            sqlx::query(upsert)
-                .bind(row.id_hash)
-                .bind(row.data)
-                .bind(row.expiry_date)
-                .execute(db)
-                .await?;
-            Ok(Written::Done)
+            let saved = sqlx::query(
+                "INSERT INTO session (prefix, id_hash, data, expiry_date, version)
+                 VALUES (?, ?, ?, ?, 1)
+                 ON CONFLICT DO UPDATE SET data = excluded.data,
+                     expiry_date = excluded.expiry_date, version = version + 1
+                 WHERE id_hash = excluded.id_hash",
+            )
+            .bind(prefix(&row.id_hash))
+            .bind(row.id_hash)
+            .bind(row.data)
+            .bind(row.expiry_date)
+            .execute(db)
+            .await?
+            .rows_affected();
+            Ok(if saved == 1 { Written::Done } else { Written::Taken })
         }
         Write::Replace { old, seen, new } if old == new.id_hash => {
             let replaced = sqlx::query(
                 "UPDATE session SET data = ?, expiry_date = ?, version = version + 1
-                 WHERE id_hash = ? AND version = ? AND expiry_date > ?",
+                 WHERE prefix = ? AND id_hash = ? AND version = ? AND expiry_date > ?",
             )
             .bind(new.data)
             .bind(new.expiry_date)
+            .bind(prefix(&old))
             .bind(&old)
             .bind(seen.0 as i64)
             .bind(now)
@@ -421,8 +431,10 @@ async fn apply(transaction: &mut Transaction<'_, Sqlite>, write: Write) -> sqlx:
                 return Ok(Written::Taken);
             }
             let deleted = sqlx::query(
-                "DELETE FROM session WHERE id_hash = ? AND version = ? AND expiry_date > ?",
+                "DELETE FROM session
+                 WHERE prefix = ? AND id_hash = ? AND version = ? AND expiry_date > ?",
             )
+            .bind(prefix(&old))
             .bind(&old)
             .bind(seen.0 as i64)
             .bind(now)
@@ -440,12 +452,12 @@ async fn apply(transaction: &mut Transaction<'_, Sqlite>, write: Write) -> sqlx:
             delete(&id_hash).execute(db).await?;
             Ok(Written::Done)
         }
-        Write::Clear(hashes) => {
+        Write::Clear(prefixes) => {
             let cleared = sqlx::query(
                 "DELETE FROM session
-                 WHERE id_hash IN (SELECT unhex(value) FROM json_each(?)) AND expiry_date <= ?",
+                 WHERE prefix IN (SELECT value FROM json_each(?)) AND expiry_date <= ?",
             )
-            .bind(json(hashes.iter().map(hex)))
+            .bind(json(prefixes))
             .bind(now)
             .execute(db)
             .await?;
@@ -458,22 +470,27 @@ type Query<'q> = sqlx::query::Query<'q, Sqlite, sqlx::sqlite::SqliteArguments>;
 
 fn insert(row: &Row) -> Query<'_> {
     sqlx::query(
-        "INSERT INTO session (id_hash, data, expiry_date, version) VALUES (?, ?, ?, 1)
-         ON CONFLICT DO NOTHING",
+        "INSERT INTO session (prefix, id_hash, data, expiry_date, version)
+         VALUES (?, ?, ?, ?, 1) ON CONFLICT DO NOTHING",
     )
+    .bind(prefix(&row.id_hash))
     .bind(&row.id_hash)
     .bind(&row.data)
     .bind(row.expiry_date)
 }
 
 fn delete(id_hash: &Hash) -> Query<'_> {
-    sqlx::query("DELETE FROM session WHERE id_hash = ?").bind(id_hash)
+    sqlx::query("DELETE FROM session WHERE prefix = ? AND id_hash = ?")
+        .bind(prefix(id_hash))
+        .bind(id_hash)
 }
 
 async fn exists(db: &mut SqliteConnection, id_hash: &Hash, now: i64) -> sqlx::Result<bool> {
     sqlx::query_scalar(
-        "SELECT EXISTS (SELECT 1 FROM session WHERE id_hash = ? AND expiry_date > ?)",
+        "SELECT EXISTS (
+             SELECT 1 FROM session WHERE prefix = ? AND id_hash = ? AND expiry_date > ?)",
     )
+    .bind(prefix(id_hash))
     .bind(id_hash)
     .bind(now)
     .fetch_one(db)
@@ -490,7 +507,10 @@ impl SessionStore for SqliteStore {
     }
 
     async fn save(&self, record: &Record) -> Result<()> {
-        self.write(Write::Save(Row::of(record)?)).await.map(drop)
+        match self.write(Write::Save(Row::of(record)?)).await? {
+            Written::Taken => Err(Error::Backend("another session has this place".to_owned())),
+            _saved => Ok(()),
+        }
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
@@ -537,23 +557,23 @@ impl Store for SqliteStore {
 
 impl Clearing {
     /// The next expired rows after the last one, and on from the table's start where it ends.
-    async fn next_expired(&mut self, limit: u32) -> sqlx::Result<Vec<Hash>> {
+    async fn next_expired(&mut self, limit: u32) -> sqlx::Result<Vec<i64>> {
         let now = OffsetDateTime::now_utc().unix_timestamp();
-        let after = "SELECT id_hash FROM session WHERE id_hash > ? AND expiry_date <= ?
-                     ORDER BY id_hash LIMIT ?";
-        let up_to = "SELECT id_hash FROM session WHERE id_hash <= ? AND expiry_date <= ?
-                     ORDER BY id_hash LIMIT ?";
-        let mut expired: Vec<Hash> = Vec::new();
+        let after = "SELECT prefix FROM session WHERE prefix > ? AND expiry_date <= ?
+                     ORDER BY prefix LIMIT ?";
+        let up_to = "SELECT prefix FROM session WHERE prefix <= ? AND expiry_date <= ?
+                     ORDER BY prefix LIMIT ?";
+        let mut expired = Vec::new();
         for part in [after, up_to] {
-            let some = sqlx::query_scalar(part)
-                .bind(&self.last)
+            let some: Vec<i64> = sqlx::query_scalar(part)
+                .bind(self.last)
                 .bind(now)
                 .bind(limit - expired.len() as u32)
                 .fetch_all(&self.pool)
                 .await?;
             expired.extend(some);
         }
-        self.last = expired.last().cloned().unwrap_or_default();
+        self.last = expired.last().copied().unwrap_or(i64::MIN);
         Ok(expired)
     }
 }
@@ -580,6 +600,11 @@ impl Row {
 
 fn hash(id: &Id) -> Hash {
     Sha256::digest(id.0.to_le_bytes()).to_vec()
+}
+
+fn prefix(hash: &Hash) -> i64 {
+    let (start, _) = hash.split_first_chunk().expect("SHA-256 has 32 bytes");
+    i64::from_be_bytes(*start)
 }
 
 fn hex(hash: &Hash) -> String {

@@ -1,6 +1,7 @@
 //! What the framework asks of a store, and how any tower-sessions store can give it.
 
 use std::{
+    fmt,
     hash::{DefaultHasher, Hash, Hasher},
     sync::Arc,
 };
@@ -147,7 +148,7 @@ const LOCKS: usize = 64;
 /// let store = tower_sessions::MemoryStore::default();
 /// let layer = SessionLayer::new(OneServer::new(store));
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OneServer<S> {
     store: S,
     locks: Arc<[Mutex<()>; LOCKS]>,
@@ -182,6 +183,13 @@ impl<S: SessionStore> OneServer<S> {
 
     fn lock(&self, id: &Id) -> &Mutex<()> {
         &self.locks[id.0.rem_euclid(LOCKS as i128) as usize]
+    }
+}
+
+/// Not the store, which might show the sessions that it holds.
+impl<S> fmt::Debug for OneServer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OneServer").finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,286 @@
+//! Sessions in the cookie itself, encrypted: a store for one request, filled from the cookie.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use ::cookie::{Cookie, CookieJar, Key};
+use async_trait::async_trait;
+use time::OffsetDateTime;
+use tower_sessions::{
+    SessionStore,
+    session::{Id, Record},
+};
+
+use crate::{
+    Builder, Error, MemoryStore, Misconfigured, SessionLayer, Store, cookie::Place,
+    settings::Settings,
+};
+
+/// Browsers drop a cookie whose name and value are longer together (RFC 6265bis section 5.6).
+const LARGEST_COOKIE: usize = 4096;
+
+/// What sealing adds, in bytes: a nonce and a tag (NIST SP 800-38D).
+const SEAL: usize = 12 + 16;
+
+/// A record begins with its id, in characters, and its expiry date, in digits. Both have the same
+/// length in every record, so that the room for the data is the same as well.
+const ID: usize = 22;
+const EXPIRY_DATE: usize = 13;
+
+/// The largest session, in bytes of its JSON, that a cookie of this name has room for.
+fn room(name: &str) -> usize {
+    // Base64 makes four characters of three bytes.
+    let sealed = LARGEST_COOKIE.saturating_sub(name.len()) / 4 * 3;
+    sealed.saturating_sub(SEAL + ID + EXPIRY_DATE)
+}
+
+/// # In the cookie itself
+///
+/// With the cargo feature `sealed`.
+impl SessionLayer {
+    /// A layer without a store: the session itself travels in the cookie, encrypted, so that no
+    /// browser can read or change it. Every server that has the keys can open it.
+    ///
+    /// The cookie holds what a store would: id, data and expiry date, sealed with AES-256-GCM
+    /// together with the cookie's name. A cookie that none of the keys opens is an empty session,
+    /// and is removed when a handler next looks.
+    ///
+    /// ```
+    /// use sessions::{SealingKeys, SessionLayer};
+    ///
+    /// // Sessions end with this process. A site that is to remember more reads its keys.
+    /// let layer = SessionLayer::sealed(SealingKeys::generate());
+    /// ```
+    ///
+    /// # What it cannot promise
+    ///
+    /// The visitor's browser has the only copy, and may send an older one. So keep nothing here
+    /// that must not come back: no balance, no voucher that is good once, no second factor that
+    /// was passed.
+    ///
+    /// | | promise | in a sealed cookie |
+    /// |---|---|---|
+    /// | 1 | what was ended stays ended | no: `flush` removes the cookie from this browser; a copy of it stays good, and a request that was still running sets it again |
+    /// | 2 | no adopted id | yes |
+    /// | 3 | a new id after a flush | yes |
+    /// | 4 | cycling keeps the data | yes; a copy under the old id stays good |
+    /// | 5 | no way back after a cycle | no: a slow response that saves sets the old id again |
+    /// | 6 | a chosen expiry lasts | yes, and the server checks it, whatever the browser does |
+    /// | 7 | `Vary: Cookie` | yes |
+    /// | 8 | reading writes nothing | yes: the cookie is not even sealed again |
+    /// | 9 | a 5xx saves nothing | yes, what `update` did included; after a `flush` the cookie is removed nevertheless |
+    /// | 10 | what cannot be read is an empty session | yes; what no key opens is logged at the level debug, since anybody can send it |
+    /// | 11 | a removal that removes | yes |
+    /// | 12 | a store out of reach | there is none |
+    /// | 13 | two requests at once lose nothing | no: the last `Set-Cookie` wins, and `update` is exact within one request only |
+    /// | 14 | clearing | nothing is stored that would have to be cleared |
+    ///
+    /// A copy is good until its expiry date, and each save with it moves that on. To put an end to
+    /// that, let the session end at a moment: [`Expiry::AtDateTime`](crate::Expiry::AtDateTime)
+    /// travels with it. To sign everybody out, take new keys and leave out the old ones.
+    ///
+    /// # Its size
+    ///
+    /// A browser drops a cookie whose name and value take more than 4096 bytes, without a word. So
+    /// the size limit is what fits: under the name `sessionid` 3000 bytes of JSON. More is
+    /// [`Error::TooLarge`], and the cookie stays as it was. All of it travels with each request.
+    ///
+    /// Django: `SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"`, which signs
+    /// and does not encrypt.
+    pub fn sealed(keys: SealingKeys) -> Self {
+        SessionLayer::sealed_builder(keys).build().expect("the default settings can work")
+    }
+
+    /// A [sealed](SessionLayer::sealed) layer with settings of your own.
+    ///
+    /// ```
+    /// use sessions::{SealingKeys, SessionLayer};
+    ///
+    /// # fn main() -> Result<(), sessions::Misconfigured> {
+    /// let layer = SessionLayer::sealed_builder(SealingKeys::generate())
+    ///     .cookie_name("__Host-sessionid")
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn sealed_builder(keys: SealingKeys) -> Builder<SealingKeys> {
+        Builder::new(keys)
+    }
+}
+
+/// # In the cookie itself
+///
+/// With the cargo feature `sealed`.
+impl Builder<SealingKeys> {
+    /// The layer with these settings.
+    ///
+    /// ```
+    /// # use sessions::{SealingKeys, SessionLayer};
+    /// # fn main() -> Result<(), sessions::Misconfigured> {
+    /// let layer = SessionLayer::sealed_builder(SealingKeys::generate()).build()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`] as for every layer, and for a size limit beyond what fits into the cookie.
+    pub fn build(mut self) -> Result<SessionLayer, Misconfigured> {
+        let room = room(&self.settings.name);
+        let limit = *self.size_limit.get_or_insert(room);
+        if limit > room {
+            return Err(Misconfigured(format!(
+                "a size limit of {limit} bytes: browsers keep no cookie {} with more than {room}",
+                self.settings.name
+            )));
+        }
+        let (keys, settings) = self.checked()?;
+        Ok(SessionLayer::with_settings(InCookie::new(keys, &settings), settings))
+    }
+}
+
+/// The keys that seal sessions into their cookies, the newest first: it seals, and all of them
+/// open.
+///
+/// To change keys, put a new one in front, and take the old one away when the sessions that it has
+/// sealed are over: after [`cookie_age`](Builder::cookie_age), two weeks by default. A session
+/// sealed with an old key is sealed with the newest when it is next saved. One key is good for
+/// 2^32 saves (NIST SP 800-38D section 8.3): at a hundred a second, for a year.
+///
+/// A key is 64 hex digits, as `openssl rand -hex 32` prints them. Several are separated by commas.
+///
+/// ```
+/// use sessions::{SealingKeys, SessionLayer};
+///
+/// # fn main() -> Result<(), sessions::Misconfigured> {
+/// # let text = format!("{},{}", "00ff".repeat(16), "a1b2".repeat(16));
+/// // For example from std::env::var("SESSION_KEYS"):
+/// let keys: SealingKeys = text.parse()?;
+/// let layer = SessionLayer::sealed(keys);
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+///
+/// When parsed: [`Misconfigured`], which says which key is wrong and how, and shows none.
+#[derive(Clone)]
+pub struct SealingKeys(Arc<[Key]>);
+
+impl SealingKeys {
+    /// One new random key, for trying things out: the sessions that it seals end with this
+    /// process, and no other server opens them.
+    ///
+    /// ```
+    /// let keys = sessions::SealingKeys::generate();
+    /// ```
+    pub fn generate() -> Self {
+        SealingKeys([Key::generate()].into())
+    }
+}
+
+/// No key: it has no place in a log.
+impl fmt::Debug for SealingKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealingKeys").field("count", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
+impl FromStr for SealingKeys {
+    type Err = Misconfigured;
+
+    fn from_str(text: &str) -> Result<Self, Misconfigured> {
+        let keys = text.split(',').zip(1..).map(|(text, number)| {
+            key(text.trim()).map_err(|what| {
+                Misconfigured(format!(
+                    "sealing key {number} {what}; a key is 64 hex digits, as `openssl rand -hex \
+                     32` prints them"
+                ))
+            })
+        });
+        Ok(SealingKeys(keys.collect::<Result<_, _>>()?))
+    }
+}
+
+fn key(text: &str) -> Result<Key, String> {
+    if text.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err("holds other characters than hex digits".to_owned());
+    }
+    if text.len() != 64 {
+        return Err(format!("has {} hex digits", text.len()));
+    }
+    let bytes = (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16));
+    let bytes: Vec<u8> = bytes.collect::<Result<_, _>>().expect("these are hex digits");
+    Ok(Key::derive_from(&bytes))
+}
+
+/// The place of sessions that travel in their cookie.
+#[derive(Debug)]
+struct InCookie {
+    keys: SealingKeys,
+    name: String,
+}
+
+impl InCookie {
+    fn new(keys: SealingKeys, settings: &Settings) -> Self {
+        InCookie { keys, name: settings.name.clone() }
+    }
+
+    /// The cookie's name is sealed in: under another one the value does not open.
+    fn seal(&self, record: &Record) -> String {
+        let data = serde_json::to_string(&record.data).expect("JSON values are JSON");
+        let expiry_date = record.expiry_date.unix_timestamp();
+        let text = format!("{}{expiry_date:0EXPIRY_DATE$}{data}", record.id);
+        let mut jar = CookieJar::new();
+        jar.private_mut(&self.keys.0[0]).add(Cookie::new(self.name.clone(), text));
+        jar.get(&self.name).expect("it was added").value().to_owned()
+    }
+
+    fn unseal(&self, value: &str) -> Option<Record> {
+        let sealed = Cookie::new(self.name.clone(), value.to_owned());
+        let jar = CookieJar::new();
+        let open = |key| jar.private(key).decrypt(sealed.clone());
+        let Some(opened) = self.keys.0.iter().find_map(open) else {
+            // No more than debug, since any visitor can send such a cookie as often as they like.
+            tracing::debug!("a cookie that none of the keys opens; the visitor starts anew");
+            return None;
+        };
+        let record = read(opened.value());
+        if record.is_none() {
+            tracing::warn!("a sealed session cannot be read; the visitor starts anew");
+        }
+        record
+    }
+}
+
+fn read(text: &str) -> Option<Record> {
+    let (id, rest) = text.split_at_checked(ID)?;
+    let (expiry_date, data) = rest.split_at_checked(EXPIRY_DATE)?;
+    Some(Record {
+        id: id.parse().ok()?,
+        data: serde_json::from_str(data).ok()?,
+        expiry_date: OffsetDateTime::from_unix_timestamp(expiry_date.parse().ok()?).ok()?,
+    })
+}
+
+#[async_trait]
+impl Place for InCookie {
+    async fn open(&self, cookie: Option<&str>) -> (Arc<dyn Store>, Option<Id>) {
+        let store = MemoryStore::default();
+        let mut record = cookie.and_then(|value| self.unseal(value));
+        if let Some(record) = &mut record {
+            store.create(record).await.expect("memory does not fail");
+        }
+        (Arc::new(store), record.map(|record| record.id))
+    }
+
+    async fn cookie_value(&self, id: Id, store: &dyn Store) -> Result<Option<String>, Error> {
+        Ok(store.load(&id).await?.map(|record| self.seal(&record)))
+    }
+
+    async fn must_go(&self, claimed: Option<Id>, store: &dyn Store) -> bool {
+        match claimed {
+            Some(id) => matches!(store.load(&id).await, Ok(None)),
+            None => false,
+        }
+    }
+}
