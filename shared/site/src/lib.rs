@@ -5,7 +5,8 @@
 //! Ctrl-C. Nothing here knows what a session or a cookie is.
 //!
 //! A chapter's templates extend `templates/base.html`, which has the blocks `title`, `sidebar`
-//! (list items) and `content`.
+//! (list items), `notice` (above the content) and `content`. In `theme`, a page may write the
+//! attribute `data-theme="light"` or `"dark"`.
 //!
 //! ```
 //! use axum::{Router, routing::get};

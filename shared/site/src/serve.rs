@@ -47,12 +47,14 @@ impl ServerOptions {
             Ok((address, listener)) => (listener, address),
             Err(error) => return exit_with(cannot_listen(wanted, error)),
         };
+        // Whoever reads the address may press Ctrl-C at once.
+        let told_to_stop = told_to_stop();
         greet(address, tries);
 
         // Both halves below wait for the same signal: one to stop gracefully, one to stop waiting.
         let (stop, mut stopping) = watch::channel(false);
         tokio::spawn(async move {
-            told_to_stop().await;
+            told_to_stop.await;
             stop.send_replace(true);
         });
         let mut stopped = stopping.clone();
@@ -110,13 +112,17 @@ fn log_to_stderr() {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
 }
 
+/// From the call on a signal is noticed, however late somebody waits for it.
 #[cfg(unix)]
-async fn told_to_stop() {
+fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).expect("a handler for Ctrl-C");
     let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 

@@ -50,6 +50,18 @@ async fn the_colours_follow_the_visitors_choice_of_dark_or_light() {
 }
 
 #[tokio::test]
+async fn a_page_may_ask_for_dark_or_light_itself() {
+    let mut visitor = open();
+
+    let stylesheet = visitor.get("/static/style.css").await.body();
+
+    for theme in ["light", "dark"] {
+        let rule = format!(":root[data-theme={theme}] {{ color-scheme: {theme}; }}");
+        assert!(stylesheet.contains(&rule), "{rule}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_has_a_language_a_title_and_fits_a_small_screen() {
     let mut visitor = open();
 
