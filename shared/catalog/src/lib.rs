@@ -22,11 +22,19 @@
 //! | `migrations/` | the tables, one file a change |
 //! | `sample.sql` | what a new library holds |
 //! | `counts.rs` | the numbers of the home page |
+//! | `books.rs` | a book; lists of books |
+//! | `authors.rs` | an author; the list of authors |
+//! | `copies.rs` | the copies of a book, and where they are |
+//! | `page.rs` | one page of a list |
 //! | `setup.rs` | how a file becomes a library, once, whoever else is starting |
 //! | `error.rs` | what can go wrong, in words for the person at the keyboard |
 
+mod authors;
+mod books;
+mod copies;
 mod counts;
 mod error;
+mod page;
 mod setup;
 
 use std::path::Path;
@@ -35,8 +43,12 @@ use std::time::Duration;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions, SqliteSynchronous};
 
+pub use authors::Author;
+pub use books::{Book, BookOrder};
+pub use copies::{BookCopy, Status};
 pub use counts::Counts;
 pub use error::{Error, Problem};
+pub use page::Page;
 
 /// How long a statement waits for another program's write to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
