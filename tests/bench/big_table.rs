@@ -32,7 +32,7 @@ pub fn measure(bench: &Bench, big: u64, clients: usize) -> Result<()> {
     for own in [true, false] {
         for sessions in [SMALL, big] {
             let folder = filled(bench, sessions, 0)?;
-            let server = Server::start(App::Durable, folder.path())?;
+            let server = Server::start_app(App::Durable, folder.path())?;
             let cookies = Cookies::Stored { sessions, own };
             let measured = bench.measure(&bench.load(&server, clients, cookies))?;
             let whose = if own { "own" } else { "any" };
@@ -43,7 +43,7 @@ pub fn measure(bench: &Bench, big: u64, clients: usize) -> Result<()> {
 
     println!("\n{clients} clients while {big} expired sessions among {big} others are cleared");
     let folder = filled(bench, big, big)?;
-    let server = Server::start(App::Durable, folder.path())?;
+    let server = Server::start_app(App::Durable, folder.path())?;
     let cookies = Cookies::Stored { sessions: big, own: true };
     let mut table = Table::start();
     let before = bench.measure(&bench.load(&server, clients, cookies))?;
@@ -81,16 +81,16 @@ async fn fill(database: &Path, sessions: u64, expired: u64) -> Result<()> {
     drop(SqliteStore::open(database).await?);
     let mut db = SqliteConnection::connect(&format!("sqlite://{}", database.display())).await?;
     for (numbers, oldest) in [(0..sessions, "+7 days"), (sessions..sessions + expired, "-8 days")] {
-        let mut hashes: Vec<String> = numbers.map(hash_in_hex).collect();
+        let mut rows: Vec<(i64, String)> = numbers.map(row).collect();
         // In the order of the table, so that its pages fill one after the other.
-        hashes.sort();
-        for some in hashes.chunks(50_000) {
-            let insert = "INSERT INTO session (id_hash, data, expiry_date, version)
-                          SELECT unhex(value), '{\"num_visits\":1}',
+        rows.sort();
+        for some in rows.chunks(50_000) {
+            let insert = "INSERT INTO session (prefix, id_hash, data, expiry_date, version)
+                          SELECT value ->> 0, unhex(value ->> 1), '{\"num_visits\":1}',
                               unixepoch('now', ?) + abs(random()) % (7 * 24 * 60 * 60), 1
                           FROM json_each(?)";
-            let hashes = serde_json::to_string(some)?;
-            sqlx::query(insert).bind(oldest).bind(hashes).execute(&mut db).await?;
+            let rows = serde_json::to_string(some)?;
+            sqlx::query(insert).bind(oldest).bind(rows).execute(&mut db).await?;
         }
     }
     // What follows should not pay for this.
@@ -98,8 +98,9 @@ async fn fill(database: &Path, sessions: u64, expired: u64) -> Result<()> {
     Ok(db.close().await?)
 }
 
-/// What the store keeps instead of the id.
-fn hash_in_hex(number: u64) -> String {
+/// What the store keeps instead of the id: its hash, in the order of the hash's first bytes.
+fn row(number: u64) -> (i64, String) {
     let hash = Sha256::digest(record(number).id.0.to_le_bytes());
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    let (prefix, _) = hash.split_first_chunk().expect("32 bytes");
+    (i64::from_be_bytes(*prefix), hash.iter().map(|byte| format!("{byte:02x}")).collect())
 }

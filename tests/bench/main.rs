@@ -1,6 +1,7 @@
 //! How many visits a second, and what each of them costs.
 //!
-//! Run: `just bench`, and with the big tables `just bench --million`
+//! Run: `just bench`, with the big tables `just bench --million`, and over chapter 7's places
+//! `just bench --store memory --store sqlite:library.sqlite`
 //! Read: docs/measurements.md
 //!
 //! This program starts itself again as the server, one process a cell, so that the memory and the
@@ -44,6 +45,9 @@ struct Options {
     /// Measure only this row; may be given several times
     #[arg(long, value_name = "ROW")]
     only: Vec<App>,
+    /// Measure chapter 7 with this place for its sessions instead; may be given several times
+    #[arg(long, value_name = "PLACE")]
+    store: Vec<String>,
     /// Measure a table of a million sessions too, and clearing it; takes some minutes
     #[arg(long)]
     million: bool,
@@ -56,6 +60,9 @@ struct Options {
     /// Be the server: how this program starts itself again
     #[arg(long, hide = true)]
     serve: Option<App>,
+    /// The same, for chapter 7
+    #[arg(long, hide = true)]
+    serve_store: Option<String>,
 }
 
 fn main() -> Result<()> {
@@ -64,6 +71,9 @@ fn main() -> Result<()> {
         let folder = options.folder.context("--serve needs a --folder")?;
         return server::serve(app, &folder);
     }
+    if let Some(place) = options.serve_store {
+        return server::serve_store(&place);
+    }
     let parent = match &options.folder {
         Some(folder) => folder.clone(),
         None => std::env::current_exe()?.parent().context("a program has a folder")?.to_owned(),
@@ -71,7 +81,7 @@ fn main() -> Result<()> {
     let bench = Bench {
         time: Duration::from_secs_f64(options.seconds),
         tries: options.tries,
-        folder: tempfile::Builder::new().prefix("bench-").tempdir_in(parent)?,
+        folder: tempfile::Builder::new().prefix("bench-").tempdir_in(parent.canonicalize()?)?,
     };
     describe_machine(bench.folder.path())?;
 
@@ -79,8 +89,17 @@ fn main() -> Result<()> {
     for &clients in &options.clients {
         println!("\n{}, each with a connection and a cookie of its own", counted(clients));
         let mut table = Table::start();
-        for app in App::ALL.into_iter().filter(chosen) {
-            table.add(app.title(), Some(app), bench.cell(app, clients)?);
+        if options.store.is_empty() {
+            for app in App::ALL.into_iter().filter(chosen) {
+                table.add(app.title(), Some(app), bench.cell(app, clients)?);
+            }
+        } else {
+            table.add("no session", Some(App::NoSession), bench.cell(App::NoSession, clients)?);
+            for place in &options.store {
+                // What follows the colon may be a password.
+                let name = place.split(':').next().unwrap_or_default();
+                table.add(name, None, bench.cell_of_store(place, clients)?);
+            }
         }
     }
     if options.million {
@@ -103,13 +122,20 @@ impl Bench {
     /// A row of the table, on a new database.
     fn cell(&self, app: App, clients: usize) -> Result<Measured> {
         let folder = TempDir::new_in(&self.folder)?;
-        let server = Server::start(app, folder.path())?;
+        let server = Server::start_app(app, folder.path())?;
         let cookies = match app {
             App::New => Cookies::None,
             App::Read => Cookies::Stored { sessions: server::READABLE, own: true },
             _ => Cookies::Kept,
         };
         self.measure(&self.load(&server, clients, cookies))
+    }
+
+    /// A row of chapter 7.
+    fn cell_of_store(&self, place: &str, clients: usize) -> Result<Measured> {
+        let folder = TempDir::new_in(&self.folder)?;
+        let server = Server::start(&["--serve-store", place], folder.path())?;
+        self.measure(&self.load(&server, clients, Cookies::Kept))
     }
 
     /// The least disturbed of the tries.

@@ -24,11 +24,18 @@ pub struct Server {
 
 impl Server {
     /// Starts this program again as the server of `app`, with its database in `folder`.
-    pub fn start(app: App, folder: &Path) -> Result<Server> {
+    pub fn start_app(app: App, folder: &Path) -> Result<Server> {
         let name = app.to_possible_value().expect("no row is skipped");
+        Server::start(&["--serve", name.get_name()], folder)
+    }
+
+    /// Starts this program again, in `folder`.
+    pub fn start(arguments: &[&str], folder: &Path) -> Result<Server> {
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["--serve", name.get_name(), "--folder"])
+            .args(arguments)
+            .arg("--folder")
             .arg(folder)
+            .current_dir(folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;

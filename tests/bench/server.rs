@@ -16,6 +16,7 @@ use axum::{
     routing::get,
 };
 use catalog::{Catalog, Counts};
+use chapter_7::Place;
 use clap::ValueEnum;
 use sessions::{MemoryStore, Session, SessionLayer, SessionStore, SqliteStore};
 use tokio::net::TcpListener;
@@ -101,8 +102,7 @@ pub async fn serve(app: App, folder: &Path) -> Result<()> {
             )
         }
     };
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    say(listener.local_addr()?.port())?;
+    let listener = listen().await?;
 
     let runtime = tokio::runtime::Handle::current();
     let commands = std::thread::spawn(move || {
@@ -118,6 +118,29 @@ pub async fn serve(app: App, folder: &Path) -> Result<()> {
         served = axum::serve(listener, routes) => Ok(served?),
         ended = ended => ended?,
     }
+}
+
+/// Chapter 7 in the current folder, until the standard input ends.
+#[tokio::main]
+pub async fn serve_store(place: &str) -> Result<()> {
+    let place: Place = place.parse()?;
+    let library = Catalog::open("library.sqlite").await?;
+    let keys = std::env::var("SESSION_KEYS").ok();
+    // The clearing runs while the variable lives.
+    let (sessions, _clearing) = chapter_7::open(&place, keys.as_deref()).await?;
+    let routes = chapter_7::app(library, &place, sessions);
+    let ended = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()));
+    tokio::select! {
+        served = axum::serve(listen().await?, routes) => Ok(served?),
+        ended = ended => Ok(ended?.map(drop)?),
+    }
+}
+
+/// On a free port, whose number it prints.
+async fn listen() -> Result<TcpListener> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    say(listener.local_addr()?.port())?;
+    Ok(listener)
 }
 
 fn say(line: impl std::fmt::Display) -> io::Result<()> {
