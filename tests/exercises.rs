@@ -10,6 +10,8 @@
 
 use std::env;
 
+use sessions::contract::{self, Expired};
+
 #[path = "../chapters/01-raw-cookies/check.rs"]
 mod check_1;
 #[path = "../chapters/02-my-car/check.rs"]
@@ -22,6 +24,10 @@ mod check_4;
 mod check_5;
 #[path = "../chapters/06-expiry/check.rs"]
 mod check_6;
+#[path = "../chapters/07-stores/check.rs"]
+mod check_7;
+#[path = "../chapters/08-preferences/check.rs"]
+mod check_8;
 #[path = "../chapters/09-two-tabs/check.rs"]
 mod check_9;
 #[path = "../chapters/01-raw-cookies/solution.rs"]
@@ -36,6 +42,10 @@ mod solution_4;
 mod solution_5;
 #[path = "../chapters/06-expiry/solution.rs"]
 mod solution_6;
+#[path = "../chapters/07-stores/solution.rs"]
+mod solution_7;
+#[path = "../chapters/08-preferences/solution.rs"]
+mod solution_8;
 #[path = "../chapters/09-two-tabs/solution.rs"]
 mod solution_9;
 
@@ -115,6 +125,39 @@ async fn the_starter_of_chapter_6_remembers_everybody() {
     assert_starter_fails(
         check_6::check(check_6::exercise::app()).await,
         "The box was empty and the browser was closed, yet the site says \"Hello, Ada.\"",
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_7_passes() -> anyhow::Result<()> {
+    check_7::check(solution_7::Shelf::default()).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_7_writes_back_what_was_ended() {
+    assert_starter_fails(
+        check_7::check(check_7::exercise::Shelf::default()).await,
+        "A visitor signed out while another request still ran. Its save came late, and the \
+         session is back.",
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_7_meets_every_requirement_of_a_store() {
+    contract::check(async || solution_7::Shelf::default(), Expired::Stay).await;
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_8_passes() -> anyhow::Result<()> {
+    check_8::check(solution_8::app()).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_8_forgets_what_tuesdays_visitor_chose() {
+    assert_starter_fails(
+        check_8::check(check_8::exercise::app()).await,
+        "Tuesday's visitor chose {\"per_page\": 20}, and now the page says \"10 results per page, \
+         by title\".",
     );
 }
 

@@ -97,6 +97,12 @@ impl Server {
         &self.greeting
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        let log = fs::read(self.log.path()).expect("its log");
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
     /// Waits for the first line of its output, from here on, that contains `text`.
     ///
     /// # Panics
@@ -122,8 +128,7 @@ impl Server {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).expect("the program still runs");
         let status = self.child.wait().expect("it ends");
-        let log = fs::read(self.log.path()).expect("its log");
-        (status, String::from_utf8_lossy(&log).into_owned())
+        (status, self.log())
     }
 }
 

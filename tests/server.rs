@@ -13,7 +13,7 @@ use std::{
 use programs::{Server, Signal, chapter, get, post};
 use tempfile::TempDir;
 
-const CHAPTERS: [u32; 7] = [1, 2, 3, 4, 5, 6, 9];
+const CHAPTERS: [u32; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 /// A chapter in an empty folder, where it may leave a database.
 fn chapter_in(folder: &TempDir, number: u32) -> Command {
@@ -127,7 +127,7 @@ fn rust_log_chooses_how_much_is_logged() {
 
 #[test]
 fn no_log_however_talkative_has_a_session_id() {
-    for number in [2, 3, 4, 5, 6, 9] {
+    for number in [2, 3, 4, 5, 6, 8, 9] {
         let folder = folder();
         let server = Server::start(chapter_in(&folder, number).env("RUST_LOG", "trace"));
         let at = server.address();
@@ -137,6 +137,7 @@ fn no_log_however_talkative_has_a_session_id() {
             4 => get(at, "/", ""),
             5 => get(at, "/counter", ""),
             6 => post(at, "/bookmark", "", &[]),
+            8 => post(at, "/preferences", "", &[("per_page", "20")]),
             _ => get(at, "/exact", ""),
         };
         let cookie = answer.cookie.expect("a session cookie");

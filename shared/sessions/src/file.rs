@@ -210,7 +210,10 @@ impl Folder {
     /// Does what every visitor will need, so that what is not allowed shows at the start.
     fn try_out(&self) -> io::Result<()> {
         let _lock = self.lock(0)?;
-        self.temporary(&Name::of(&Id::default()))?;
+        // To make a file, a full disk may have room yet.
+        let mut temporary = self.temporary(&Name::of(&Id::default()))?;
+        temporary.write_all(b"{}")?;
+        temporary.as_file().sync_all()?;
         fs::read_dir(&self.0)?;
         Ok(())
     }

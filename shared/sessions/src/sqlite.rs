@@ -308,6 +308,21 @@ async fn write_all(mut connection: Connection, mut queue: mpsc::Receiver<Job>) {
 /// do.
 async fn commit(connection: &mut Connection, writes: Vec<Write>) -> sqlx::Result<Vec<Written>> {
     let mut db = connection.take().await?;
+    match commit_over(&mut db, writes).await {
+        Ok(written) => {
+            connection.keep(db);
+            Ok(written)
+        }
+        Err(error) => {
+            // On a full disk SQLite ends the transaction by itself. sqlx does not hear of it, and
+            // would begin no other one over this connection.
+            let _ = db.close().await;
+            Err(error)
+        }
+    }
+}
+
+async fn commit_over(db: &mut SqliteConnection, writes: Vec<Write>) -> sqlx::Result<Vec<Written>> {
     // IMMEDIATE takes the write lock before anything is read: another server cannot come between.
     let mut transaction = db.begin_with("BEGIN IMMEDIATE").await?;
     let all_stored = store_visits(&mut transaction, &writes).await?;
@@ -327,7 +342,6 @@ async fn commit(connection: &mut Connection, writes: Vec<Write>) -> sqlx::Result
         });
     }
     transaction.commit().await?;
-    connection.keep(db);
     Ok(written)
 }
 

@@ -4,9 +4,9 @@ use sessions::{
     AnyStore, Id, MemoryStore, SessionStore, SqliteStore,
     contract::{Expired, check},
 };
+use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use tower_sessions::session::Record;
-use tempfile::TempDir;
 
 #[tokio::test]
 async fn whichever_store_it_holds_it_meets_every_requirement() {

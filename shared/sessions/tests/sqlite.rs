@@ -308,6 +308,25 @@ async fn a_lost_table_is_a_503_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_sqlite_ends_by_itself_is_a_503_and_the_next_request_works() {
+    // That is what SQLite does on a full disk. Here a trigger makes it.
+    let (_folder, file) = fresh_file();
+    let mut visitor = open(&file).await;
+    visitor.post("/car", &[("my_car", "mini")]).await;
+    execute(
+        &file,
+        "CREATE TRIGGER full BEFORE UPDATE ON session BEGIN SELECT RAISE(ROLLBACK, 'full'); END",
+    )
+    .await;
+    visitor.post("/car", &[("my_car", "beetle")]).await;
+    assert_eq!(visitor.page().status(), 503);
+
+    execute(&file, "DROP TRIGGER full").await;
+    visitor.post("/car", &[("my_car", "rover")]).await;
+    assert!(visitor.page().status().as_u16() < 400, "{}", visitor.page().body());
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_refused_at_the_start() {
     let (folder, file) = fresh_file();
     fs::write(&file, "Dear diary, today I bought a mini. ".repeat(40)).expect("a file");

@@ -1,0 +1,54 @@
+//! Serves chapter 7. Run: `just run chapter-7 --store memory`
+
+use std::{env, error::Error, path::PathBuf, process::ExitCode};
+
+use catalog::Catalog;
+use chapter_7::Place;
+use clap::Parser;
+
+/// The visit counter, with its sessions in whatever place you choose.
+#[derive(Parser)]
+struct Options {
+    /// Keep sessions in: memory, sqlite:FILE, postgres://…, redis://…, file:FOLDER or cookie:, and
+    /// with cached+ in front of any but cookie: also in this server's memory
+    // A name and a password in a URL are for nobody else: neither for the list of processes, so
+    // there is a variable, nor for --help.
+    #[arg(
+        long,
+        value_name = "PLACE",
+        env = "SESSION_STORE",
+        hide_env_values = true,
+        default_value = "sqlite:library.sqlite"
+    )]
+    store: String,
+    /// The SQLite file of the books; made and filled at the first start
+    #[arg(long, value_name = "FILE", default_value = "library.sqlite")]
+    database: PathBuf,
+    #[command(flatten)]
+    server: site::ServerOptions,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    serve(Options::parse()).await.unwrap_or_else(site::exit_with)
+}
+
+async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
+    let place: Place = options.store.parse()?;
+    let keys = env::var_os("SESSION_KEYS");
+    let keys = keys.as_deref().map(|keys| keys.to_string_lossy());
+    let library = Catalog::open(&options.database).await?;
+    let (sessions, clearing) = chapter_7::open(&place, keys.as_deref()).await?;
+
+    let app = chapter_7::app(library, &place, sessions);
+    let tries = [
+        "restart the server, reload",
+        "start a second server with the same --store, and go to both",
+    ];
+    let code = options.server.serve(app, &tries).await;
+
+    if let Some(clearing) = clearing {
+        clearing.stop().await;
+    }
+    Ok(code)
+}
