@@ -30,6 +30,8 @@ pub enum Cookies {
     Kept,
     /// None, whatever the server sets.
     None,
+    /// What came with the last response: a sealed session is another one each time.
+    Renewed,
     /// Sessions that were stored before: each client one of its `own`, or any for each request.
     Stored { sessions: u64, own: bool },
 }
@@ -213,10 +215,15 @@ impl Visitor {
             let end = line.iter().position(|byte| *byte == b';').unwrap_or(line.len());
             &line[..end]
         });
-        let (Some(set), Cookies::Kept) = (set, self.cookies) else { return Ok(()) };
-        match &self.cookie {
-            None => self.cookie = Some(String::from_utf8(set.to_vec())?),
-            Some(kept) => ensure!(kept.as_bytes() == set, "the session was lost"),
+        let Some(set) = set else { return Ok(()) };
+        match (self.cookies, &self.cookie) {
+            (Cookies::Kept, None) | (Cookies::Renewed, _) => {
+                self.cookie = Some(String::from_utf8(set.to_vec())?);
+            }
+            (Cookies::Kept, Some(kept)) => {
+                ensure!(kept.as_bytes() == set, "the session was lost");
+            }
+            _ => {}
         }
         Ok(())
     }

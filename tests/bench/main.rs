@@ -135,7 +135,8 @@ impl Bench {
     fn cell_of_store(&self, place: &str, clients: usize) -> Result<Measured> {
         let folder = TempDir::new_in(&self.folder)?;
         let server = Server::start(&["--serve-store", place], folder.path())?;
-        self.measure(&self.load(&server, clients, Cookies::Kept))
+        let cookies = if place == "cookie:" { Cookies::Renewed } else { Cookies::Kept };
+        self.measure(&self.load(&server, clients, cookies))
     }
 
     /// The least disturbed of the tries.

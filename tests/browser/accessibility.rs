@@ -1,0 +1,237 @@
+//! Every page of every chapter can be used by everybody, as far as a program can tell: axe-core
+//! finds nothing in it, dark or light, and it fits a wide screen and a phone's.
+
+use std::fs;
+
+use serde::Deserialize;
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use crate::{chromium::Chromium, site::Site, stories, window::Window};
+
+const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/node_modules/axe-core/axe.min.js");
+
+/// Wide as a desk's screen, and narrow as a phone's, in CSS pixels.
+const SCREENS: [(u32, u32); 2] = [(1280, 900), (390, 844)];
+
+/// What this check needs and does not find.
+pub fn missing() -> Option<String> {
+    let is_there = fs::exists(AXE).unwrap_or(false);
+    (!is_there).then(|| "axe-core is missing: npm ci --prefix tests/browser".to_owned())
+}
+
+pub async fn chapter_1_is_for_everybody() {
+    let site = Site::open(1);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+
+    inspect_all(&window, &["/", "/", "/forget", "/nowhere"]).await;
+}
+
+pub async fn chapter_2_is_for_everybody() {
+    let site = Site::open(2);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+
+    // Without a car: three answers, an error for a missing key, another for a wrong method.
+    let paths = ["/car", "/car/or-mini", "/car/known", "/everything", "/everything/clear", "/"];
+    inspect_all(&window, &paths).await;
+    stories::set_car(&window, "beetle").await;
+    inspect(&window).await;
+    inspect_all(&window, &["/car", "/everything"]).await;
+
+    window.visit("/").await;
+    stories::set_car(&window, " ").await;
+    assert_eq!(window.heading().await, "Bad Request");
+    inspect(&window).await;
+    window.visit("/").await;
+    window.run("document.querySelector('#my_car').name = 'my_bicycle'").await;
+    window.press("Set").await;
+    assert_eq!(window.heading().await, "Unprocessable Entity");
+    inspect(&window).await;
+    window.visit("/").await;
+    window.run("document.querySelector('#my_car').value = 'vroom '.repeat(20000)").await;
+    window.press("Set").await;
+    assert_eq!(window.heading().await, "Payload Too Large");
+    inspect(&window).await;
+
+    // One word that is wider than the page.
+    window.visit("/").await;
+    stories::set_car(&window, &"vroom".repeat(12)).await;
+    inspect(&window).await;
+}
+
+pub async fn chapter_3_is_for_everybody() {
+    let visitor = Chromium::start().await;
+    for options in [&[][..], &["--save-every-request"]] {
+        let site = Site::open_with(3, options);
+        let window = visitor.window(&site).await;
+        window.visit("/").await;
+        inspect(&window).await;
+        for button in ["Change inside", "Put back"] {
+            window.press(button).await;
+            inspect(&window).await;
+        }
+        inspect_all(&window, &["/inside", "/?saw=wood", "/nowhere"]).await;
+    }
+}
+
+pub async fn chapter_4_is_for_everybody() {
+    let site = Site::open(4);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    inspect_all(&window, &["/", "/nowhere"]).await;
+
+    let file = SqliteConnectOptions::new().filename(site.folder().join("library.sqlite"));
+    let mut tables = SqliteConnection::connect_with(&file).await.expect("the site's database");
+    for (lost, heading) in [("book", "Internal Server Error"), ("session", "Service Unavailable")] {
+        let rename = format!("ALTER TABLE {lost} RENAME TO lost_{lost}");
+        sqlx::query(AssertSqlSafe(rename)).execute(&mut tables).await.expect("the table is there");
+        window.visit("/").await;
+        assert_eq!(window.heading().await, heading);
+        inspect(&window).await;
+    }
+}
+
+pub async fn chapter_5_is_for_everybody() {
+    let site = Site::open(5);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    inspect_all(&window, &["/", "/counter", "/hours", "/nowhere"]).await;
+
+    let visitor = Chromium::refusing_cookies().await;
+    let window = visitor.window(&site).await;
+    window.visit("/counter").await;
+    assert_eq!(window.heading().await, "Your visits are not counted");
+    inspect(&window).await;
+}
+
+pub async fn chapter_6_is_for_everybody() {
+    let visitor = Chromium::start().await;
+    for options in [&[][..], &["--save-every-request"]] {
+        let site = Site::open_with(6, options);
+        let window = visitor.window(&site).await;
+        inspect_all(&window, &["/expiry/idle", "/nowhere", "/"]).await;
+        for button in ["Move the bookmark", "When the browser closes", "When idle"] {
+            window.press(button).await;
+            inspect(&window).await;
+        }
+
+        window.run("document.querySelector('#seconds').type = 'text'").await;
+        window.fill("seconds", "soon").await;
+        window.press("When idle").await;
+        assert_eq!(window.heading().await, "Bad Request");
+        inspect(&window).await;
+    }
+}
+
+pub async fn chapter_7_is_for_everybody() {
+    let site = Site::open_with(7, &["--store", "file:sessions"]);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    inspect_all(&window, &["/", "/nowhere"]).await;
+
+    fs::remove_dir_all(site.folder().join("sessions")).expect("a folder of sessions");
+    window.visit("/").await;
+    assert_eq!(window.heading().await, "Service Unavailable");
+    inspect(&window).await;
+}
+
+pub async fn chapter_8_is_for_everybody() {
+    let site = Site::open(8);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    let lists =
+        ["/", "/books", "/books?page=2", "/books?page=99", "/authors", "/authors?page=soon"];
+    let details = ["/books/1", "/books/1000", "/authors/1", "/authors/emma", "/nowhere"];
+    inspect_all(&window, &lists).await;
+    inspect_all(&window, &details).await;
+
+    for theme in ["light", "dark"] {
+        window.visit("/preferences").await;
+        window.choose("theme", theme).await;
+        inspect(&window).await;
+        window.press("Save").await;
+        inspect(&window).await;
+    }
+    window.press("Dismiss").await;
+    inspect(&window).await;
+
+    window.visit("/preferences").await;
+    window.run("document.querySelector('#per_page').type = 'text'").await;
+    window.fill("per_page", "many").await;
+    window.press("Save").await;
+    assert!(window.text(".note").await.starts_with("Nothing was saved."));
+    inspect(&window).await;
+
+    let visitor = Chromium::refusing_cookies().await;
+    let window = visitor.window(&site).await;
+    window.visit("/preferences").await;
+    window.fill("per_page", "5").await;
+    window.press("Save").await;
+    assert!(window.text("main").await.contains("your browser keeps no cookies"));
+    inspect(&window).await;
+}
+
+pub async fn chapter_9_is_for_everybody() {
+    let mut site = Site::open_with(9, &["--until-enter"]);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    inspect_all(&window, &["/usual", "/usual/add", "/nowhere", "/exact"]).await;
+    let writing = window.begin_to_press("Write a note slowly").await;
+    site.wait_for("A slow action waits");
+    site.press_enter();
+    writing.wait().await;
+    inspect(&window).await;
+
+    let late = stories::write_after_signing_out(&mut site, &visitor).await;
+    assert_eq!(late.heading().await, "Conflict");
+    inspect(&late).await;
+}
+
+/// Looks at the pages at these addresses.
+async fn inspect_all(window: &Window, paths: &[&str]) {
+    for path in paths {
+        window.visit(path).await;
+        inspect(window).await;
+    }
+}
+
+/// Looks at the page in two sizes and two colour schemes.
+async fn inspect(window: &Window) {
+    // WebDriver may run a script where the page's policy forbids the page to.
+    window.run(&fs::read_to_string(AXE).expect("axe-core is installed")).await;
+
+    let mut findings = Vec::new();
+    for (width, height) in SCREENS {
+        window.resize(width, height).await;
+        if window.run("return document.documentElement.scrollWidth > innerWidth").await == true {
+            findings.push(format!("{width} pixels wide: the page has to be pushed sideways"));
+        }
+        for scheme in ["light", "dark"] {
+            window.prefer(scheme).await;
+            let found = window.run_and_wait(FIND).await;
+            let found: Vec<Finding> = serde_json::from_value(found).expect("a list of findings");
+            findings.extend(found.into_iter().map(|Finding { impact, rule, help, places }| {
+                format!("{width} pixels wide, {scheme}: {impact} {rule}: {help}\n{places}")
+            }));
+        }
+    }
+    let heading = window.heading().await;
+    assert!(findings.is_empty(), "“{heading}”:\n{}", findings.join("\n"));
+}
+
+/// The violations of axe-core's rules, with the HTML of each place.
+const FIND: &str = "axe.run({ resultTypes: ['violations'] }).then(({ violations }) =>
+    violations.map(({ impact, id, help, nodes }) => ({
+        impact, rule: id, help, places: nodes.map(node => node.html).join('\\n'),
+    }))
+)";
+
+#[derive(Deserialize)]
+struct Finding {
+    /// How badly it hurts: `minor`, `moderate`, `serious` or `critical`.
+    impact: String,
+    rule: String,
+    help: String,
+    places: String,
+}

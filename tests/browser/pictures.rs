@@ -1,0 +1,223 @@
+//! The pictures of the docs: each chapter's page, as it is under "What you see".
+//!
+//! Another machine has other letters, so no test compares pixels. Instead a picture says what it
+//! shows, the text of the page and a fingerprint of its HTML and its style, and that is compared.
+
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    fs,
+    io::Cursor,
+    iter,
+    path::{Path, PathBuf},
+};
+
+use png::{BitDepth, ColorType, Compression, Decoder, Encoder, Filter, Transformations};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    chromium::Chromium,
+    site::Site,
+    stories::{add_in_two_windows, let_pass, set_car},
+    window::Window,
+};
+
+const REMEDY: &str =
+    "run `just screenshots`, that is `cargo test -p tests --test browser -- --ignored screenshots`";
+
+/// In CSS pixels: about as wide as the column of text that the picture stands in.
+const WIDTH: u32 = 800;
+
+const STYLE: &[u8] = include_bytes!("../../shared/site/src/style.css");
+
+/// What a picture's file calls the text of what it shows.
+const SHOWS: &str = "Shows";
+
+pub async fn the_docs_show_the_pages_as_they_are() {
+    for picture in pictures().await {
+        let file = picture.file();
+        let shown = fs::read(&file).ok().and_then(|png| shown_by(&png));
+        let shown = shown.unwrap_or_default();
+        assert_eq!(shown, picture.shows, "{} is out of date: {REMEDY}", file.display());
+    }
+}
+
+/// Makes the pictures.
+pub async fn screenshots() {
+    for picture in pictures().await {
+        let file = picture.file();
+        fs::create_dir_all(file.parent().expect("a folder")).expect("the folder can be made");
+        fs::write(&file, picture.into_file()).expect("the file can be written");
+        println!("{}", file.display());
+    }
+}
+
+async fn pictures() -> Vec<Picture> {
+    let visitor = Chromium::start().await;
+    let mut pictures = Vec::new();
+
+    let site = Site::open(1);
+    let window = visitor.window(&site).await;
+    for _ in 0..3 {
+        window.visit("/").await;
+    }
+    pictures.push(Picture::take("01-raw-cookies", &window, WIDTH).await);
+
+    let site = Site::open(2);
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    set_car(&window, "beetle").await;
+    pictures.push(Picture::take("02-my-car", &window, WIDTH).await);
+
+    let site = Site::open(3);
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    window.press("Change inside").await;
+    pictures.push(Picture::take("03-nested-mutation", &window, WIDTH).await);
+
+    let site = Site::open(4);
+    let window = visitor.window(&site).await;
+    for _ in 0..3 {
+        window.visit("/").await;
+    }
+    pictures.push(Picture::take("04-visit-counter", &window, WIDTH).await);
+    pictures.push(Picture::take("local-library", &window, 1280).await);
+
+    let refuser = Chromium::refusing_cookies().await;
+    let site = Site::open(5);
+    let window = refuser.window(&site).await;
+    window.visit("/counter").await;
+    pictures.push(Picture::take("05-test-cookie", &window, WIDTH).await);
+
+    let site = Site::open(6);
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    window.fill("seconds", "1800").await;
+    window.press("When idle").await;
+    let_pass(&site, 600).await;
+    window.visit("/").await;
+    // What differs from run to run would make another picture of each.
+    window.run(STOPPED_CLOCK).await;
+    pictures.push(Picture::take("06-expiry", &window, WIDTH).await);
+
+    let site = Site::open_with(7, &["--store", "sqlite:sessions.sqlite"]);
+    let window = visitor.window(&site).await;
+    for _ in 0..2 {
+        window.visit("/").await;
+    }
+    window.run(THE_SAME_PROCESS).await;
+    pictures.push(Picture::take("07-stores", &window, WIDTH).await);
+
+    let site = Site::open(8);
+    let window = visitor.window(&site).await;
+    window.visit("/books").await;
+    pictures.push(Picture::take("08-preferences", &window, WIDTH).await);
+
+    let mut site = Site::open_with(9, &["--until-enter"]);
+    let window = add_in_two_windows(&mut site, &visitor, "/usual").await;
+    pictures.push(Picture::take("09-two-tabs", &window, WIDTH).await);
+
+    pictures
+}
+
+/// It is noon, and 10 of 30 minutes have passed.
+const STOPPED_CLOCK: &str = "
+    const [stored, , renewed] = document.querySelectorAll('dd');
+    const dated = (element, time) => {
+        element.textContent = element.textContent.replace(/[\\d-]+ [\\d:]+ UTC/, `2027-01-01 ${time} UTC`);
+    };
+    dated(stored, '12:20:00');
+    dated(renewed, '12:30:00');
+";
+
+const THE_SAME_PROCESS: &str = "
+    const process = [...document.querySelectorAll('dd')].at(-1);
+    process.textContent = process.textContent.replace(/\\d+/, '4711');
+";
+
+struct Picture {
+    name: &'static str,
+    /// The text of the page, and a fingerprint of how it looks.
+    shows: String,
+    screenshot: Vec<u8>,
+}
+
+impl Picture {
+    /// Takes the whole page, however long it is, at one pixel of the picture for each of CSS.
+    async fn take(name: &'static str, window: &Window, width: u32) -> Picture {
+        window.prefer("light").await;
+        // A page is at least as high as its window.
+        window.resize(width, 1).await;
+        let height = window.run("return document.documentElement.scrollHeight").await;
+        let height = height.as_u64().expect("a number of pixels");
+        window.resize(width, height.try_into().expect("a page, not a book")).await;
+
+        let text = window.text("body").await;
+        let html = window.run("return document.body.outerHTML").await;
+        let look = Sha256::new().chain_update(html.to_string()).chain_update(STYLE).finalize();
+        let look: String = look.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let shows = format!("{text}\n\nlook: {look}");
+        Picture { name, shows, screenshot: window.picture().await }
+    }
+
+    fn file(&self) -> PathBuf {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder around tests/");
+        root.join("docs/pictures").join(self.name).with_extension("png")
+    }
+
+    /// The screenshot as a file of few bytes, which says what it shows.
+    fn into_file(self) -> Vec<u8> {
+        let mut decoder = Decoder::new(Cursor::new(&self.screenshot));
+        decoder.set_transformations(Transformations::ALPHA);
+        let mut reader = decoder.read_info().expect("a PNG file");
+        let mut pixels = vec![0; reader.output_buffer_size().expect("it fits into memory")];
+        let frame = reader.next_frame(&mut pixels).expect("the picture");
+        assert_eq!((frame.color_type, frame.bit_depth), (ColorType::Rgba, BitDepth::Eight));
+        let (palette, indices) = few_colours(&pixels);
+
+        let mut file = Vec::new();
+        let mut encoder = Encoder::new(&mut file, frame.width, frame.height);
+        encoder.set_color(ColorType::Indexed);
+        encoder.set_depth(BitDepth::Eight);
+        encoder.set_palette(palette);
+        encoder.set_compression(Compression::High);
+        encoder.set_filter(Filter::NoFilter);
+        encoder.add_itxt_chunk(SHOWS.to_owned(), self.shows).expect("a text");
+        let mut writer = encoder.write_header().expect("a header");
+        writer.write_image_data(&indices).expect("the pixels");
+        writer.finish().expect("an end");
+        file
+    }
+}
+
+/// The 256 commonest colours, and for each pixel which of them is nearest.
+///
+/// Pages have few colours. The many others are at the edges of letters, a pixel or two of each.
+fn few_colours(pixels: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut counts: BTreeMap<[u8; 3], usize> = BTreeMap::new();
+    let pixels = pixels.chunks_exact(4).map(|rgba| [rgba[0], rgba[1], rgba[2]]);
+    for colour in pixels.clone() {
+        *counts.entry(colour).or_default() += 1;
+    }
+    let mut palette: Vec<[u8; 3]> = counts.keys().copied().collect();
+    palette.sort_by_key(|colour| Reverse(counts[colour]));
+    palette.truncate(256);
+
+    let distance = |one: [u8; 3], other: [u8; 3]| -> u32 {
+        iter::zip(one, other).map(|(one, other)| u32::from(one.abs_diff(other)).pow(2)).sum()
+    };
+    let nearest =
+        |colour| (0..=255).zip(&palette).min_by_key(|(_, known)| distance(colour, **known));
+    let indices: BTreeMap<[u8; 3], u8> = counts
+        .keys()
+        .map(|&colour| (colour, nearest(colour).expect("a picture has a colour").0))
+        .collect();
+    (palette.concat(), pixels.map(|colour| indices[&colour]).collect())
+}
+
+/// What the picture in this file says that it shows.
+fn shown_by(file: &[u8]) -> Option<String> {
+    let reader = Decoder::new(Cursor::new(file)).read_info().ok()?;
+    let texts = &reader.info().utf8_text;
+    texts.iter().find(|text| text.keyword == SHOWS)?.get_text().ok()
+}

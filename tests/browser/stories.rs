@@ -1,0 +1,485 @@
+//! What visitors do with a browser, and what they see.
+
+use std::env;
+
+use fantoccini::cookies::Cookie;
+use serde_json::json;
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+use time::{Duration, OffsetDateTime};
+
+use crate::{chromium::Chromium, site::Site, window::Window};
+
+pub async fn the_browser_keeps_the_count_and_sends_it_back() {
+    let site = Site::open(1);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+
+    window.visit("/").await;
+    assert_eq!(window.lead().await, "You have visited this page 1 time.");
+    assert!(window.text("main").await.contains("No cookie at all"));
+
+    window.visit("/").await;
+    assert_eq!(window.lead().await, "You have visited this page 2 times.");
+    assert_eq!(window.text("pre").await, "Cookie: visits=1");
+
+    let cookie = window.cookie("visits").await.expect("it is kept");
+    assert_eq!((cookie.value(), cookie.path()), ("2", Some("/")));
+    assert_is_guarded(&window, &cookie).await;
+    assert_eq!(days_left(&cookie), Some(365));
+}
+
+pub async fn forgetting_removes_the_cookie() {
+    let site = Site::open(1);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    window.visit("/").await;
+
+    window.press("Forget me").await;
+
+    // The page that follows sets the cookie anew. That it came without one, it says.
+    assert!(window.text("main").await.contains("No cookie at all"));
+    assert_eq!(window.lead().await, "You have visited this page 1 time.");
+}
+
+pub async fn an_edited_cookie_is_believed() {
+    let site = Site::open(1);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+
+    let mut cookie = window.cookie("visits").await.expect("it is kept");
+    cookie.set_value("999999");
+    window.set_cookie(cookie).await;
+    window.visit("/").await;
+
+    assert_eq!(window.lead().await, "You have visited this page 1000000 times.");
+}
+
+pub async fn the_browser_holds_an_id_and_not_the_car() {
+    let site = Site::open(2);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    assert!(window.cookie("id").await.is_none(), "who stores nothing needs no cookie");
+
+    set_car(&window, "beetle").await;
+    assert_eq!(window.lead().await, "Your session remembers your car: beetle.");
+    let cookie = window.cookie("id").await.expect("it is kept");
+    assert!(!cookie.value().contains("beetle"));
+    assert_is_guarded(&window, &cookie).await;
+    assert_eq!(days_left(&cookie), None, "it is kept until the browser closes");
+
+    window.press("Delete").await;
+    assert_eq!(window.lead().await, "Your session remembers no car yet.");
+    let same = window.cookie("id").await.expect("it is still kept");
+    assert_eq!(same.value(), cookie.value());
+}
+
+pub async fn two_windows_share_a_car() {
+    let site = Site::open(2);
+    let visitor = Chromium::start().await;
+    let (one, other) = (visitor.window(&site).await, visitor.window(&site).await);
+    one.visit("/").await;
+    set_car(&one, "beetle").await;
+
+    other.visit("/car").await;
+    assert_eq!(other.lead().await, "beetle");
+
+    other.visit("/").await;
+    other.press("Clear everything").await;
+    one.follow("Everything").await;
+    assert_eq!(one.lead().await, "Nothing is stored.");
+}
+
+pub async fn a_private_window_has_no_car() {
+    let site = Site::open(2);
+    let visitor = Chromium::start().await;
+    let (window, private) = (visitor.window(&site).await, visitor.private_window(&site).await);
+    window.visit("/").await;
+    set_car(&window, "beetle").await;
+
+    private.visit("/").await;
+    assert_eq!(private.lead().await, "Your session remembers no car yet.");
+
+    set_car(&private, "limousine").await;
+    window.follow("Get my_car").await;
+    assert_eq!(window.lead().await, "beetle");
+}
+
+pub async fn a_session_cookie_goes_when_the_browser_closes() {
+    let site = Site::open(2);
+    let mut visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    set_car(&window, "beetle").await;
+
+    visitor.restart().await;
+
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    assert_eq!(window.lead().await, "Your session remembers no car yet.");
+    assert!(window.cookie("id").await.is_none());
+}
+
+pub async fn a_change_inside_is_lost_unless_it_is_flagged() {
+    let site = Site::open(3);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+
+    for (button, outcome) in
+        [("Change inside", "lost."), ("Change and flag", "kept."), ("Put back", "kept.")]
+    {
+        window.press(button).await;
+        let note = window.text(".note").await;
+        assert!(note.ends_with(outcome), "{button}: {note}");
+    }
+}
+
+pub async fn visits_are_counted_over_restarts_of_browser_and_server() {
+    let site = Site::open(4);
+    let mut visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    let cookie = window.cookie("sessionid").await.expect("it is kept");
+    assert_is_guarded(&window, &cookie).await;
+    assert_eq!(days_left(&cookie), Some(14));
+
+    visitor.restart().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    assert_eq!(window.lead().await, "You have visited this page 2 times.");
+
+    let site = site.restart();
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    assert_eq!(window.lead().await, "You have visited this page 3 times.");
+}
+
+pub async fn a_private_window_counts_apart() {
+    let site = Site::open(4);
+    let visitor = Chromium::start().await;
+    let (window, private) = (visitor.window(&site).await, visitor.private_window(&site).await);
+
+    for expected in ["You have visited this page 1 time.", "You have visited this page 2 times."] {
+        window.visit("/").await;
+        assert_eq!(window.lead().await, expected);
+    }
+    private.visit("/").await;
+    assert_eq!(private.lead().await, "You have visited this page 1 time.");
+}
+
+pub async fn a_browser_that_refuses_cookies_is_always_on_its_first_visit() {
+    let site = Site::open(4);
+    let visitor = Chromium::refusing_cookies().await;
+    let window = visitor.window(&site).await;
+
+    for _ in 0..3 {
+        window.visit("/").await;
+        assert_eq!(window.lead().await, "You have visited this page 1 time.");
+        assert!(window.cookie("sessionid").await.is_none());
+    }
+}
+
+pub async fn the_counter_counts_a_browser_that_keeps_cookies() {
+    let site = Site::open(5);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+
+    for expected in ["You have visited this page 1 time.", "You have visited this page 2 times."] {
+        window.follow("Visit counter").await;
+        assert_eq!(window.lead().await, expected);
+        assert_eq!(window.path().await, "/counter");
+    }
+}
+
+pub async fn the_counter_tells_a_browser_that_refuses_cookies() {
+    let site = Site::open(5);
+    let visitor = Chromium::refusing_cookies().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+
+    for link in ["Visit counter", "try again"] {
+        window.follow(link).await;
+        assert_eq!(window.heading().await, "Your visits are not counted");
+        assert!(window.cookie("sessionid").await.is_none());
+    }
+
+    window.follow("opening hours").await;
+    assert_eq!(window.lead().await, "Monday to Saturday, 9 to 17 o'clock.");
+}
+
+pub async fn the_cookie_ends_as_it_was_chosen() {
+    let site = Site::open(6);
+    let mut visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    window.press("Move the bookmark").await;
+    window.press("As the site's default says").await;
+    let cookie = window.cookie("sessionid").await.expect("it is kept");
+    assert_is_guarded(&window, &cookie).await;
+    assert_eq!(days_left(&cookie), Some(14));
+
+    visitor.restart().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    assert_eq!(window.lead().await, "Your bookmark is at page 2.");
+
+    window.press("When the browser closes").await;
+    let cookie = window.cookie("sessionid").await.expect("it is kept for now");
+    assert_eq!(days_left(&cookie), None);
+
+    visitor.restart().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    assert!(window.lead().await.starts_with("You have no session"));
+    assert!(window.cookie("sessionid").await.is_none());
+}
+
+pub async fn the_cookie_of_a_dead_session_is_removed() {
+    let site = Site::open(6);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    window.press("When the browser closes").await;
+    assert!(window.cookie("sessionid").await.is_some());
+
+    let two_weeks = 1_209_600;
+    let_pass(&site, two_weeks).await;
+    window.visit("/").await;
+
+    assert!(window.lead().await.starts_with("You have no session"));
+    assert!(window.cookie("sessionid").await.is_none());
+}
+
+pub async fn visits_are_counted_wherever_sessions_are_kept() {
+    let visitor = Chromium::start().await;
+    let servers = ["TEST_POSTGRES_URL", "TEST_REDIS_URL"].map(|variable| env::var(variable).ok());
+    let places = ["memory", "sqlite:sessions.sqlite", "file:sessions", "cached+file:sessions"];
+    let places = places.map(String::from).into_iter().chain(servers.into_iter().flatten());
+    for place in places {
+        let site = Site::open_with(7, &["--store", &place]);
+        let (window, other) = (visitor.window(&site).await, visitor.window(&site).await);
+        for (count, window) in [("1 time", &window), ("2 times", &window), ("3 times", &other)] {
+            window.visit("/").await;
+            let lead = format!("You have visited this page {count}.");
+            assert_eq!(window.lead().await, lead, "with {place}");
+        }
+        let cookie = window.cookie("sessionid").await.expect("it is kept");
+        assert_is_guarded(&window, &cookie).await;
+        // The next place is to find a stranger.
+        window.forget_cookies().await;
+    }
+}
+
+pub async fn a_sealed_session_is_the_cookie_and_survives_the_browser() {
+    let site = Site::open_with(7, &["--store", "cookie:"]);
+    let mut visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    let cookie = window.cookie("sessionid").await.expect("it is kept");
+    assert_is_guarded(&window, &cookie).await;
+    assert_eq!(days_left(&cookie), Some(14));
+
+    visitor.restart().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    assert_eq!(window.lead().await, "You have visited this page 2 times.");
+    let next = window.cookie("sessionid").await.expect("it is kept");
+    assert_ne!(next.value(), cookie.value(), "it holds the count");
+}
+
+pub async fn preferences_hold_in_every_window_and_after_a_restart() {
+    let site = Site::open(8);
+    let mut visitor = Chromium::start().await;
+    let (window, private) = (visitor.window(&site).await, visitor.private_window(&site).await);
+    prefer_five_in_the_dark(&window).await;
+    let cookie = window.cookie("sessionid").await.expect("it is kept");
+    assert_is_guarded(&window, &cookie).await;
+
+    let other = visitor.window(&site).await;
+    other.visit("/books").await;
+    assert_eq!(books_in_the_dark(&other).await, (5, true));
+    private.visit("/books").await;
+    assert_eq!(books_in_the_dark(&private).await, (10, false));
+
+    visitor.restart().await;
+    let window = visitor.window(&site).await;
+    window.visit("/books").await;
+    assert_eq!(books_in_the_dark(&window).await, (5, true));
+}
+
+pub async fn a_dismissed_notice_stays_dismissed() {
+    let site = Site::open(8);
+    let mut visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/books?page=2").await;
+    assert!(has_notice(&window).await);
+
+    window.press("Dismiss").await;
+    assert!(!has_notice(&window).await);
+    assert!(window.text(".pages").await.contains("Page 2 of 3"), "the visitor is where they were");
+
+    visitor.restart().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    assert!(!has_notice(&window).await);
+}
+
+pub async fn without_cookies_the_links_carry_the_preferences() {
+    let site = Site::open(8);
+    let visitor = Chromium::refusing_cookies().await;
+    let window = visitor.window(&site).await;
+    prefer_five_in_the_dark(&window).await;
+    assert!(window.cookie("sessionid").await.is_none());
+
+    window.follow("Next").await;
+    assert_eq!(books_in_the_dark(&window).await, (5, true));
+    window.press("Dismiss").await;
+    assert!(!has_notice(&window).await);
+    window.follow("Authors").await;
+    window.follow("Books").await;
+    assert_eq!(books_in_the_dark(&window).await, (5, true));
+    assert!(!has_notice(&window).await);
+    assert!(window.text(".note").await.contains("your browser keeps no cookies"));
+}
+
+async fn prefer_five_in_the_dark(window: &Window) {
+    window.prefer("light").await;
+    window.visit("/preferences").await;
+    window.fill("per_page", "5").await;
+    window.choose("theme", "dark").await;
+    window.press("Save").await;
+    assert_eq!(books_in_the_dark(window).await, (5, true));
+}
+
+/// How many books the page lists, and whether it is dark.
+async fn books_in_the_dark(window: &Window) -> (u64, bool) {
+    let books = window.run("return document.querySelectorAll('main li').length").await;
+    (books.as_u64().expect("a number"), is_dark(window).await)
+}
+
+async fn has_notice(window: &Window) -> bool {
+    window.run("return document.querySelector('.notice') !== null").await == true
+}
+
+pub async fn the_usual_basket_loses_what_another_window_added() {
+    let mut site = Site::open_with(9, &["--until-enter"]);
+    let visitor = Chromium::start().await;
+
+    let window = add_in_two_windows(&mut site, &visitor, "/usual").await;
+
+    assert_eq!(window.lead().await, "There is 1 book in your basket.");
+}
+
+pub async fn the_exact_basket_keeps_what_both_windows_added() {
+    let mut site = Site::open_with(9, &["--until-enter"]);
+    let visitor = Chromium::start().await;
+
+    let window = add_in_two_windows(&mut site, &visitor, "/exact").await;
+
+    assert_eq!(window.lead().await, "There are 3 books in your basket.");
+}
+
+/// Adds a book slowly in one window and meanwhile two in another; the first one shows the outcome.
+pub async fn add_in_two_windows(site: &mut Site, visitor: &Chromium, basket: &str) -> Window {
+    let fast = visitor.window(site).await;
+    let slow = visitor.window(site).await;
+    fast.visit(basket).await;
+    slow.visit(basket).await;
+
+    let adding = slow.begin_to_press("Add a book slowly").await;
+    site.wait_for("A slow action waits");
+    fast.press("Add a book").await;
+    fast.press("Add a book").await;
+    assert_eq!(fast.lead().await, "There are 2 books in your basket.");
+    site.press_enter();
+    adding.wait().await;
+    slow
+}
+
+pub async fn signing_out_holds_against_a_window_that_is_late() {
+    let mut site = Site::open_with(9, &["--until-enter"]);
+    let visitor = Chromium::start().await;
+
+    let late = write_after_signing_out(&mut site, &visitor).await;
+    assert_eq!(late.heading().await, "Conflict");
+
+    late.visit("/exact").await;
+    assert_eq!(late.lead().await, "There are 0 books in your basket.");
+    assert!(late.text("main").await.contains("You have written no note."));
+}
+
+/// Signs out in one window while another, which shows the outcome, still writes a note.
+pub async fn write_after_signing_out(site: &mut Site, visitor: &Chromium) -> Window {
+    let window = visitor.window(site).await;
+    let late = visitor.window(site).await;
+    window.visit("/exact").await;
+    window.press("Add a book").await;
+    let before = window.cookie("sessionid").await.expect("it is kept");
+
+    late.visit("/exact").await;
+    let writing = late.begin_to_press("Write a note slowly").await;
+    site.wait_for("A slow action waits");
+    window.press("Sign out").await;
+    let after = window.cookie("sessionid").await.expect("the basket's page starts a session");
+    assert_ne!(before.value(), after.value(), "signing out ends the session");
+    site.press_enter();
+    writing.wait().await;
+    late
+}
+
+pub async fn the_pages_are_dark_for_who_prefers_that() {
+    let site = Site::open(4);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+
+    for scheme in ["light", "dark"] {
+        window.prefer(scheme).await;
+        assert_eq!(is_dark(&window).await, scheme == "dark");
+    }
+}
+
+/// Is the page's letter brighter than its paper?
+async fn is_dark(window: &Window) -> bool {
+    let look = window.run(
+        "const { color, backgroundColor } = getComputedStyle(document.documentElement);
+        return [color, backgroundColor].map(colour => colour.match(/\\d+/g).map(Number))",
+    );
+    let [ink, paper]: [Vec<u32>; 2] = serde_json::from_value(look.await).expect("two colours");
+    let (ink, paper): (u32, u32) = (ink.iter().sum(), paper.iter().sum());
+    assert!(ink.abs_diff(paper) > 300, "the page can be read");
+    ink > paper
+}
+
+/// Sets a car on chapter 2's home page.
+pub async fn set_car(window: &Window, car: &str) {
+    window.fill("my_car", car).await;
+    window.press("Set").await;
+}
+
+/// Makes the sessions of chapter 6 so many seconds older.
+pub async fn let_pass(site: &Site, seconds: i64) {
+    let file = SqliteConnectOptions::new().filename(site.folder().join("sessions.sqlite"));
+    let mut table = SqliteConnection::connect_with(&file).await.expect("the site's database");
+    let update = sqlx::query("UPDATE session SET expiry_date = expiry_date - ?").bind(seconds);
+    let updated = update.execute(&mut table).await.expect("the table session");
+    assert_ne!(updated.rows_affected(), 0, "there is a session");
+}
+
+/// Scripts cannot read the cookie, and other sites' forms do not send it.
+async fn assert_is_guarded(window: &Window, cookie: &Cookie<'_>) {
+    assert_eq!(cookie.http_only(), Some(true));
+    assert_eq!(cookie.same_site().map(|it| it.to_string()).as_deref(), Some("Lax"));
+    assert_eq!(window.run("return document.cookie").await, json!(""));
+}
+
+/// The days until the browser drops the cookie, begun ones counted; none if it is when it closes.
+fn days_left(cookie: &Cookie<'_>) -> Option<i64> {
+    let date = cookie.expires()?.datetime()?;
+    let left = date - OffsetDateTime::now_utc();
+    Some((left + Duration::DAY - Duration::SECOND).whole_days())
+}
