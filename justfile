@@ -28,6 +28,21 @@ review:
 exercise number:
     cargo run --quiet --example exercise-{{ number }}
 
+# Run two servers over one store, on ports 3001 and 3002: just two-servers redis://localhost/
+[no-exit-message]
+two-servers store="sqlite:library.sqlite":
+    cargo build --package chapter-7
+    @SESSION_STORE={{ quote(store) }} cargo run --quiet --package chapter-7 -- --port 3001 & \
+    SESSION_STORE={{ quote(store) }} cargo run --quiet --package chapter-7 -- --port 3002; wait
+
+# Run the tests in a real browser; they need Chromium, chromedriver and: npm ci --prefix tests/browser
+browser:
+    cargo test --package tests --test browser
+
+# Take the pictures of the docs anew, in a real browser
+screenshots:
+    cargo test --package tests --test browser -- --ignored screenshots
+
 # Rewrite the code, exchange and page blocks of the docs from their sources
 docs:
     cargo test --package tests --test docs -- --ignored
@@ -36,6 +51,6 @@ docs:
 book:
     mdbook build docs
 
-# Measure how many visits a second: just bench, just bench --million
+# Measure how many visits a second: just bench, just bench --million, just bench --store memory
 bench *options:
     cargo run --release --package tests --bin bench -- {{ options }}
