@@ -52,7 +52,7 @@ impl Table {
     async fn add_expired(&self, count: u32) {
         sqlx::query(
             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-             INSERT INTO session SELECT randomblob(32), '{}', unixepoch() - i, 1 FROM n",
+             INSERT INTO session SELECT i, randomblob(32), '{}', unixepoch() - i, 1 FROM n",
         )
         .bind(count)
         .execute(&self.rows)
