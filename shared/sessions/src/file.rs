@@ -12,7 +12,6 @@ use std::{
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use time::OffsetDateTime;
 use tokio::{sync::Mutex, task};
@@ -22,7 +21,10 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
-use crate::store::{Replaced, Store, Version};
+use crate::{
+    row::hash,
+    store::{Replaced, Store, Version},
+};
 
 /// Locks for this many groups of sessions: a lock file a session would fill the folder.
 const LOCKS: usize = 64;
@@ -143,8 +145,7 @@ struct Name(String);
 
 impl Name {
     fn of(id: &Id) -> Self {
-        let hash = Sha256::digest(id.0.to_le_bytes());
-        Name(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+        Name(hash(id).iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The name, and what follows the dot. `None` for a file that is not ours.

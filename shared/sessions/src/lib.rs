@@ -169,6 +169,7 @@ mod layer;
 mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
+mod row;
 #[cfg(feature = "sealed")]
 mod sealed;
 mod session;

@@ -4,7 +4,6 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use sha2::{Digest, Sha256};
 use sqlx::{
     ConnectOptions as _, Connection as _, PgConnection, Postgres,
     postgres::{PgArguments, PgConnectOptions},
@@ -20,7 +19,10 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
-use crate::store::{Replaced, Store, Version};
+use crate::{
+    row::{Hash, Row, Stored, decode, hash, record},
+    store::{Replaced, Store, Version},
+};
 
 /// What the store needs of the table, asked without changing a row.
 const TRY: &str = "
@@ -31,7 +33,7 @@ const TRY: &str = "
 /// `IF NOT EXISTS` alone, two servers that start at once both see no table, and one of them fails
 /// to create it. The lock's number is any that nobody else in the database uses.
 ///
-/// A row is found by the hash of its id, for the reason that sqlite.rs gives. The data are text
+/// A row is found by the hash of its id: see row.rs. The data are text
 /// and not jsonb, which refuses the character U+0000.
 const SCHEMA: &str = "
     SELECT pg_advisory_xact_lock(5022413106940312);
@@ -416,7 +418,7 @@ impl SessionStore for PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn load_versioned(&self, id: &Id) -> Result<Option<(Record, Version)>> {
-        let stored: Option<(String, i64, i64)> = self
+        let stored: Option<Stored> = self
             .0
             .in_time(async {
                 let mut lent = self.0.lend().await?;
@@ -432,13 +434,7 @@ impl Store for PostgresStore {
                 Ok(stored)
             })
             .await?;
-        let Some((data, expiry_date, version)) = stored else { return Ok(None) };
-        let record = Record {
-            id: *id,
-            data: serde_json::from_str(&data).map_err(decode)?,
-            expiry_date: OffsetDateTime::from_unix_timestamp(expiry_date).map_err(decode)?,
-        };
-        Ok(Some((record, Version(version as u64))))
+        stored.map(|stored| record(id, stored)).transpose()
     }
 
     async fn replace(&self, old: &Id, seen: Version, new: &mut Record) -> Result<Replaced> {
@@ -463,33 +459,6 @@ impl Store for PostgresStore {
     }
 }
 
-type Hash = Vec<u8>;
-
-struct Row {
-    id_hash: Hash,
-    data: String,
-    expiry_date: i64,
-}
-
-impl Row {
-    fn of(record: &Record) -> Result<Row> {
-        Ok(Row {
-            id_hash: hash(&record.id),
-            data: serde_json::to_string(&record.data)
-                .map_err(|error| Error::Encode(error.to_string()))?,
-            expiry_date: record.expiry_date.unix_timestamp(),
-        })
-    }
-}
-
-fn hash(id: &Id) -> Hash {
-    Sha256::digest(id.0.to_le_bytes()).to_vec()
-}
-
 fn now() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp()
-}
-
-fn decode(error: impl std::error::Error) -> Error {
-    Error::Decode(error.to_string())
 }

@@ -12,7 +12,6 @@ use redis::{
     AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, Script,
     aio::MultiplexedConnection,
 };
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::{
     sync::Mutex,
@@ -24,7 +23,10 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
-use crate::store::{Replaced, Store, Version};
+use crate::{
+    row::hash,
+    store::{Replaced, Store, Version},
+};
 
 /// Redis runs one script at a time and nothing else meanwhile, so nobody comes between the look
 /// and the write. To set an expiry date that is past deletes the key at once.
@@ -422,10 +424,9 @@ impl Entry {
     }
 }
 
-/// Whoever reads the keys cannot turn a hash back into an id: see sqlite.rs.
+/// Whoever reads the keys cannot turn a hash back into an id: see row.rs.
 fn key(id: &Id) -> String {
-    let hash = Sha256::digest(id.0.to_le_bytes());
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = hash(id).iter().map(|byte| format!("{byte:02x}")).collect();
     format!("session:{hex}")
 }
 

@@ -9,7 +9,6 @@ use std::{
 
 use async_trait::async_trait;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use sqlx::{
     Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
     pool::PoolConnection,
@@ -23,11 +22,12 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
-use crate::store::{Replaced, Store, Version};
+use crate::{
+    row::{Hash, Row, Stored, hash, record},
+    store::{Replaced, Store, Version},
+};
 
-/// A row is found by the hash of its id. Whoever gets hold of a copy of the file cannot turn a
-/// hash back into an id, and so cannot take a session over (OWASP Session Management Cheat
-/// Sheet). An id has 128 random bits, so a plain hash needs no salt.
+/// A row is found by the hash of its id: see row.rs.
 ///
 /// SQLite finds a row by a number in fewer steps than by a text, so the rows lie in the order of
 /// the hash's first bytes. To find one takes the whole hash.
@@ -209,9 +209,6 @@ struct Load {
     id_hash: Hash,
     reply: oneshot::Sender<Result<Option<Stored>>>,
 }
-
-/// Data, expiry date, version.
-type Stored = (String, i64, i64);
 
 /// A task that reads, until the last clone of the store is dropped. Several share the queue.
 async fn read_all(mut connection: Connection, queue: Arc<Mutex<mpsc::Receiver<Load>>>) {
@@ -540,13 +537,7 @@ impl SessionStore for SqliteStore {
 impl Store for SqliteStore {
     async fn load_versioned(&self, id: &Id) -> Result<Option<(Record, Version)>> {
         let stored = self.read(hash(id)).await?;
-        let Some((data, expiry_date, version)) = stored else { return Ok(None) };
-        let record = Record {
-            id: *id,
-            data: serde_json::from_str(&data).map_err(decode)?,
-            expiry_date: OffsetDateTime::from_unix_timestamp(expiry_date).map_err(decode)?,
-        };
-        Ok(Some((record, Version(version as u64))))
+        stored.map(|stored| record(id, stored)).transpose()
     }
 
     async fn replace(&self, old: &Id, seen: Version, new: &mut Record) -> Result<Replaced> {
@@ -592,30 +583,6 @@ impl Clearing {
     }
 }
 
-type Hash = Vec<u8>;
-
-#[derive(Debug)]
-struct Row {
-    id_hash: Hash,
-    data: String,
-    expiry_date: i64,
-}
-
-impl Row {
-    fn of(record: &Record) -> Result<Row> {
-        Ok(Row {
-            id_hash: hash(&record.id),
-            data: serde_json::to_string(&record.data)
-                .map_err(|error| Error::Encode(error.to_string()))?,
-            expiry_date: record.expiry_date.unix_timestamp(),
-        })
-    }
-}
-
-fn hash(id: &Id) -> Hash {
-    Sha256::digest(id.0.to_le_bytes()).to_vec()
-}
-
 fn prefix(hash: &Hash) -> i64 {
     let (start, _) = hash.split_first_chunk().expect("SHA-256 has 32 bytes");
     i64::from_be_bytes(*start)
@@ -629,10 +596,6 @@ fn hex(hash: &Hash) -> String {
 fn json(values: impl IntoIterator<Item: Serialize>) -> String {
     let values: Vec<_> = values.into_iter().collect();
     serde_json::to_string(&values).expect("hashes, texts and numbers are JSON")
-}
-
-fn decode(error: impl std::error::Error) -> Error {
-    Error::Decode(error.to_string())
 }
 
 fn backend(error: sqlx::Error) -> Error {
