@@ -22,7 +22,7 @@ use tokio::sync::Barrier;
 use tower_sessions::{session::Record, session_store::Result as StoreResult};
 
 const CLOSING_EARLY: Notice =
-    Notice { number: 1, text: "From 24 December to 1 January the library closes at 14 o'clock." };
+    Notice { number: 1, text: "From 24 December to 1 January the library closes at 2 p.m." };
 const OPEN_LATE: Notice = Notice { number: 2, text: "On Fridays the library is open until 22." };
 
 async fn library() -> Catalog {

@@ -10,7 +10,7 @@ use sessions::SqliteStore;
 
 /// With another text goes another number, or those who dismissed the old one never see it.
 const NOTICE: Notice =
-    Notice { number: 1, text: "From 24 December to 1 January the library closes at 14 o'clock." };
+    Notice { number: 1, text: "From 24 December to 1 January the library closes at 2 p.m." };
 
 /// LocalLibrary's catalogue, which remembers how each visitor likes to read it.
 #[derive(Parser)]
