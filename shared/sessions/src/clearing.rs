@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::{sync::watch, task::JoinHandle, time};
+use tokio::{task::JoinHandle, time};
+use tokio_util::sync::CancellationToken;
 use tower_sessions::session_store;
 
 use crate::Store;
@@ -53,14 +54,15 @@ pub async fn clear_expired(store: &impl Store) -> Result<u64, session_store::Err
 /// # }
 /// ```
 #[derive(Debug)]
+#[must_use = "dropped, it ends at once"]
 pub struct Clearing {
-    stop: watch::Sender<bool>,
+    stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
 impl Clearing {
-    /// Clears `store` now, and again whenever `period` has passed. A step that fails is logged,
-    /// and tried again the next time.
+    /// Clears `store` now, and again each time that `period` has passed. A step that fails is
+    /// logged, and tried again the next time.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -76,24 +78,10 @@ impl Clearing {
     /// If `period` is zero, and outside a tokio runtime.
     pub fn start(store: impl Store, period: Duration) -> Clearing {
         assert!(!period.is_zero(), "a period of zero would clear without a pause");
-        let (stop, mut stopping) = watch::channel(false);
+        let stop = CancellationToken::new();
+        let clearing = stop.clone().run_until_cancelled_owned(clear_for_ever(store, period));
         let task = tokio::spawn(async move {
-            let mut due = time::interval(period);
-            due.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    _ = due.tick() => {}
-                    _ = stopping.wait_for(|stop| *stop) => return,
-                }
-                tokio::select! {
-                    cleared = clear_expired(&store) => match cleared {
-                        Ok(0) => {}
-                        Ok(cleared) => tracing::info!(cleared, "expired sessions cleared"),
-                        Err(error) => tracing::error!("clearing expired sessions failed: {error}"),
-                    },
-                    _ = stopping.wait_for(|stop| *stop) => return,
-                }
-            }
+            clearing.await;
         });
         Clearing { stop, task }
     }
@@ -105,9 +93,29 @@ impl Clearing {
     /// clearing.stop().await;
     /// # }
     /// ```
-    pub async fn stop(self) {
-        self.stop.send_replace(true);
+    pub async fn stop(mut self) {
+        self.stop.cancel();
         // An error would be a panic in the task, which has been reported already.
-        let _ = self.task.await;
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Clearing {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+async fn clear_for_ever(store: impl Store, period: Duration) {
+    let mut due = time::interval(period);
+    // After a long step, the next one waits for a whole period again.
+    due.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
+    loop {
+        due.tick().await;
+        match clear_expired(&store).await {
+            Ok(0) => {}
+            Ok(cleared) => tracing::info!(cleared, "expired sessions cleared"),
+            Err(error) => tracing::error!("clearing expired sessions failed: {error}"),
+        }
     }
 }

@@ -9,21 +9,22 @@ use tower_sessions::session_store;
 /// Why a session could not be used.
 ///
 /// As a response, it tells the visitor what to do in one plain sentence and keeps the cause for
-/// the log: 503 where the store did not answer, 409 where the session ended meanwhile, 422 where
-/// it is full, 500 where the program is at fault.
+/// the log: 503 if the store did not answer, 409 if the session ended meanwhile, 422 if it is full,
+/// 500 if the program is at fault.
 ///
 /// ```
 /// use axum::response::IntoResponse;
 /// use sessions::Error;
 ///
 /// async fn show(session: sessions::Session) -> Result<String, Error> {
-///     // Where the key is missing, the visitor sees an error page and the log names the key.
+///     // If the key is missing, the visitor sees an error page and the log names the key.
 ///     session.require("my_car")
 /// }
 ///
 /// assert_eq!(Error::Interrupted.into_response().status(), 409);
 /// ```
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The session has no such key. Django: `KeyError`.
     #[error("the session has no `{key}`")]
@@ -31,12 +32,15 @@ pub enum Error {
         /// The key.
         key: String,
     },
-    /// The session holds a value of another type than was asked for. It stays where it is.
-    #[error("the session's value for `{key}` is not of the type asked for: {source}")]
+    /// The session holds a value of another type than was asked for. It stays where it is. The
+    /// message leaves the value out, since it goes to the log.
+    #[error("the session's value for `{key}` is not of the type {expected}")]
     WrongType {
         /// The key whose value it is.
         key: String,
-        /// What the value would have had to be.
+        /// The type that was asked for.
+        expected: &'static str,
+        /// What does not fit. It may quote the value.
         source: serde_json::Error,
     },
     /// JSON cannot hold the value, for example a map whose keys are not strings.
@@ -55,10 +59,29 @@ pub enum Error {
         /// Bytes of JSON that it may take.
         limit: usize,
     },
+    /// The framework keeps something of its own under this key.
+    #[error("`{key}` is a key of the framework's own: choose another one")]
+    ReservedKey {
+        /// The key.
+        key: String,
+    },
     /// Another request deleted the session while this one ran. Nothing was stored. Django:
     /// `SessionInterrupted`.
     #[error("the session was ended by another request")]
     Interrupted,
+    /// The response is out, so nothing would store the change, and no cookie can follow it. For a
+    /// session that was stored before, [`Session::update`](crate::Session::update) still works.
+    #[error("the session was changed after its response was sent: nothing is stored")]
+    ResponseSent,
+    /// The page lies outside [`Builder::cookie_path`](crate::Builder::cookie_path), so no browser
+    /// sends the cookie to it.
+    #[error(
+        "this route lies outside the session cookie's path {path}, so nothing can be stored here"
+    )]
+    OutsideCookiePath {
+        /// The cookie's path.
+        path: String,
+    },
     /// The store failed, or is out of reach.
     #[error("the session store failed: {0}")]
     Store(#[from] session_store::Error),
@@ -94,6 +117,9 @@ impl IntoResponse for Error {
             Error::Missing { .. }
             | Error::WrongType { .. }
             | Error::NotStorable { .. }
+            | Error::ReservedKey { .. }
+            | Error::ResponseSent
+            | Error::OutsideCookiePath { .. }
             | Error::NoLayer => {
                 tracing::error!("{self}");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -1,29 +1,33 @@
-//! The middleware: before the handler a ticket, after it a save and a cookie.
+//! The middleware: before the handler a session that is not loaded yet, after it a commit and a
+//! cookie.
 
 use std::{
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use ::cookie::Cookie;
 use axum::{
-    extract::Request,
+    BoxError,
+    body::{Body, Bytes, HttpBody},
+    extract::OriginalUri,
     http::{
-        HeaderMap, HeaderValue,
-        header::{SET_COOKIE, VARY},
+        HeaderMap, HeaderValue, Request, Response,
+        header::{CACHE_CONTROL, SET_COOKIE, VARY},
     },
-    response::{IntoResponse, Response},
+    response::IntoResponse,
 };
 use tower::{Layer, Service};
+use tower_sessions::session::Id;
 
 use crate::{
-    Error, Store,
-    cookie::{InStore, Place},
-    session::{Outcome, Ticket},
-    settings::{Builder, Settings},
+    Session, Store,
+    config::{Builder, Config},
+    cookie::{self, CookieContent, IdCookie},
 };
 
-/// Gives every request to the routes within it a [`Session`](crate::Session).
+/// Gives every request to the routes within it a [`Session`].
 ///
 /// By default the cookie is called `sessionid`; it is `HttpOnly`, `SameSite=Lax`, lasts two weeks
 /// from the last change, and is `Secure` unless the server is addressed on a loopback name or
@@ -31,12 +35,15 @@ use crate::{
 ///
 /// After the handler:
 ///
-/// - a response with status 5xx saves nothing and sends no cookie;
+/// - a response with status 5xx saves nothing and sets no cookie;
 /// - a session that was modified is saved, and its cookie sent; an empty one is not created;
-/// - a cookie whose session is not in the store is removed.
+/// - a cookie that names a session of ours which is gone is removed.
 ///
-/// A response whose handler looked at the session bears `Vary: Cookie`, so that no cache shows it
-/// to another visitor.
+/// A response whose handler looked at the session bears `Vary: Cookie` and, unless the handler says
+/// otherwise, `Cache-Control: private, no-cache`, so that no cache shows it to another visitor.
+///
+/// It may stand in a `tower::ServiceBuilder` with layers that change the type of the body. If it is
+/// applied twice with one cookie name, the inner one leaves the session to the outer one.
 ///
 /// tower-sessions has a layer of its own. This one is here because that one saves whole records,
 /// so that of two requests at once one is lost and a deleted session comes back; because a chosen
@@ -57,8 +64,8 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
-    place: Arc<dyn Place>,
-    settings: Arc<Settings>,
+    content: Arc<dyn CookieContent>,
+    config: Arc<Config>,
 }
 
 impl SessionLayer {
@@ -70,7 +77,7 @@ impl SessionLayer {
     /// let layer = SessionLayer::new(MemoryStore::default());
     /// ```
     pub fn new(store: impl Store) -> Self {
-        SessionLayer::with_settings(InStore(Arc::new(store)), Settings::default())
+        SessionLayer::with_config(IdCookie(Arc::new(store)), Config::default())
     }
 
     /// A layer with settings of your own.
@@ -91,74 +98,36 @@ impl SessionLayer {
         Builder::new(store)
     }
 
-    pub(crate) fn with_settings(place: impl Place + 'static, settings: Settings) -> Self {
-        SessionLayer { place: Arc::new(place), settings: Arc::new(settings) }
+    pub(crate) fn with_config(content: impl CookieContent + 'static, config: Config) -> Self {
+        SessionLayer { content: Arc::new(content), config: Arc::new(config) }
     }
 
-    async fn after(&self, request: &HeaderMap, ticket: &Ticket, response: Response) -> Response {
-        let saved = match response.status().is_server_error() {
-            true => Ok(self.ended(request, ticket).await),
-            false => self.save(request, ticket).await,
-        };
-        let differs = ticket.was_looked_at() || !matches!(saved, Ok(None));
-        let (mut response, cookie) = match saved {
-            Ok(cookie) => (response, cookie),
-            Err(error) => (error.into_response(), self.ended(request, ticket).await),
-        };
-        if let Some(cookie) = cookie {
-            set_cookie(response.headers_mut(), &cookie);
-        }
-        if differs {
-            vary_by_cookie(response.headers_mut());
-        }
-        response
-    }
-
-    /// Where nothing is saved, a session that was ended stays ended.
-    async fn ended(&self, request: &HeaderMap, ticket: &Ticket) -> Option<Cookie<'static>> {
-        let must_go = self.place.must_go(ticket.claimed(), ticket.store()).await;
-        must_go.then(|| self.settings.remove(request))
-    }
-
-    /// Saves what is to be saved, and returns the cookie that is to be sent.
-    async fn save(
-        &self,
-        request: &HeaderMap,
-        ticket: &Ticket,
-    ) -> Result<Option<Cookie<'static>>, Error> {
-        if self.settings.save_every_request && ticket.claimed().is_some() {
-            ticket.cash_in().await?;
-        }
-        let Some(session) = ticket.session() else { return Ok(None) };
-        let came = self.settings.cookie_value(request).is_some();
-        Ok(match session.finish().await? {
-            Outcome::Keep(id, lasts) => {
-                Some(match self.place.cookie_value(id, ticket.store()).await? {
-                    Some(value) => self.settings.keep(value, lasts, request),
-                    None => self.settings.remove(request),
-                })
-            }
-            Outcome::NoSession if came => Some(self.settings.remove(request)),
-            Outcome::NoSession | Outcome::Nothing => None,
-        })
-    }
-}
-
-fn set_cookie(headers: &mut HeaderMap, cookie: &Cookie) {
-    let value = HeaderValue::try_from(cookie.to_string()).expect("a cookie of ASCII characters");
-    headers.append(SET_COOKIE, value);
-}
-
-/// Adds `Cookie` to `Vary`, keeping what is there (RFC 9110 section 12.5.5).
-fn vary_by_cookie(headers: &mut HeaderMap) {
-    let says_so = headers
-        .get_all(VARY)
-        .iter()
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .any(|name| name.trim() == "*" || name.trim().eq_ignore_ascii_case("cookie"));
-    if !says_so {
-        headers.append(VARY, HeaderValue::from_static("Cookie"));
+    /// A session outside of a request, for a command or a background job: the one under this id,
+    /// or a new one. [`Session::save`] stores what was changed.
+    ///
+    /// An encrypted cookie is only in its browser, so there it is always a new one.
+    ///
+    /// Django: `SessionStore(session_key=id)`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), sessions::Error> {
+    /// use sessions::{MemoryStore, SessionLayer};
+    ///
+    /// let layer = SessionLayer::new(MemoryStore::default());
+    /// let session = layer.session(None);
+    /// session.load().await?;
+    /// session.insert("my_car", "mini")?;
+    /// let id = session.save().await?;
+    ///
+    /// let again = layer.session(Some(id));
+    /// again.load().await?;
+    /// assert_eq!(again.require::<String>("my_car")?, "mini");
+    /// # Ok(()) }
+    /// ```
+    pub fn session(&self, id: Option<Id>) -> Session {
+        let cookies = id.iter().map(Id::to_string).collect();
+        Session::new(self.config.clone(), self.content.clone(), cookies, true)
     }
 }
 
@@ -177,34 +146,97 @@ pub struct SessionService<S> {
     inner: S,
 }
 
-impl<S> Service<Request> for SessionService<S>
+/// Generic over the body of the request and over that of the response, which other layers may have
+/// changed.
+impl<S, Req, Res> Service<Request<Req>> for SessionService<S>
 where
-    S: Service<Request, Response = Response> + Clone + Send + 'static,
+    S: Service<Request<Req>, Response = Response<Res>> + Clone + Send + 'static,
     S::Future: Send,
+    Req: Send + 'static,
+    Res: HttpBody<Data = Bytes> + Send + 'static,
+    Res::Error: Into<BoxError>,
 {
-    type Response = Response;
+    type Response = Response<Body>;
     type Error = S::Error;
-    type Future = BoxFuture<Result<Response, S::Error>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, S::Error>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request<Req>) -> Self::Future {
         // The service that was polled ready is the one to call; its clone waits for the next.
         let waiting = self.inner.clone();
         let mut ready = std::mem::replace(&mut self.inner, waiting);
-        let layer = self.layer.clone();
+        let SessionLayer { content, config } = self.layer.clone();
+
+        // A layer further out has put a session of the same name there. Two sessions of one cookie
+        // would overwrite each other.
+        let outer = request.extensions().get::<Session>();
+        if outer.is_some_and(|session| session.cookie_name() == config.name) {
+            let response = ready.call(request);
+            return Box::pin(async move { Ok(response.await?.map(Body::new)) });
+        }
+
+        let is_local = cookie::is_local(request.uri(), request.headers());
+        let cookies = cookie::values(request.headers(), &config.name);
+        let keeps_cookie = config.is_sent_to(path(&request));
+        let session = Session::new(config.clone(), content, cookies, keeps_cookie);
+        request.extensions_mut().insert(session.clone());
         Box::pin(async move {
-            let headers = request.headers().clone();
-            let cookie = layer.settings.cookie_value(&headers);
-            let (store, claimed) = layer.place.open(cookie).await;
-            let ticket = Ticket::new(store, layer.settings.clone(), claimed);
-            request.extensions_mut().insert(ticket.clone());
-            let response = ready.call(request).await?;
-            Ok(layer.after(&headers, &ticket, response).await)
+            let response = ready.call(request).await?.map(Body::new);
+            Ok(finish(session, response, |change| config.cookie(change, is_local)).await)
         })
     }
 }
 
-type BoxFuture<T> = std::pin::Pin<Box<dyn Future<Output = T> + Send>>;
+/// The path as the browser sees it: axum takes the beginning off for nested routers.
+fn path<B>(request: &Request<B>) -> &str {
+    match request.extensions().get::<OriginalUri>() {
+        Some(OriginalUri(uri)) => uri.path(),
+        None => request.uri().path(),
+    }
+}
+
+/// Commits the session, and tells the browser and the caches about it.
+async fn finish(
+    session: Session,
+    response: Response<Body>,
+    cookie: impl Fn(crate::session::CookieChange) -> Option<Cookie<'static>>,
+) -> Response<Body> {
+    let committed = match response.status().is_server_error() {
+        true => Ok(session.abandon()),
+        false => session.commit().await,
+    };
+    session.respond();
+    let (mut response, cookie) = match committed {
+        Ok(change) => (response, cookie(change)),
+        // The page must not claim that something was stored.
+        Err(error) => (error.into_response(), cookie(session.abandon())),
+    };
+    let headers = response.headers_mut();
+    if session.was_looked_at() || cookie.is_some() {
+        vary_by_cookie(headers);
+        headers
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("private, no-cache"));
+    }
+    if let Some(cookie) = cookie {
+        let cookie = HeaderValue::try_from(cookie.to_string());
+        headers.append(SET_COOKIE, cookie.expect("a cookie of ASCII characters"));
+    }
+    response
+}
+
+/// Adds `Cookie` to `Vary`, keeping what is there (RFC 9110 section 12.5.5).
+fn vary_by_cookie(headers: &mut HeaderMap) {
+    let says_so = headers
+        .get_all(VARY)
+        .iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .any(|name| name.trim() == "*" || name.trim().eq_ignore_ascii_case("cookie"));
+    if !says_so {
+        headers.append(VARY, HeaderValue::from_static("Cookie"));
+    }
+}

@@ -46,8 +46,8 @@
 //! }
 //! ```
 //!
-//! Where the new value depends on the old one, two requests at once could lose a change.
-//! [`Session::update`] loses none, and returns what was stored:
+//! If the new value depends on the old one, two requests at once could lose a change (a *lost
+//! update*). [`Session::update`] loses none, and returns what was stored:
 //!
 //! ```
 //! # use sessions::{Error, Session};
@@ -63,7 +63,7 @@
 //! # use sessions::{Error, Expiry, Session};
 //! # use time::Duration;
 //! async fn sign_in(session: Session) -> Result<(), Error> {
-//!     session.cycle_id(); // whoever knew the old id stays outside
+//!     session.cycle_id(); // an attacker who knew the old id has nothing now
 //!     session.set_expiry(Some(Expiry::OnInactivity(Duration::hours(1))));
 //!     session.insert("user", "toad")
 //! }
@@ -74,11 +74,11 @@
 //! ```
 //!
 //! Expired records stay in the store until [`clear_expired`] or, in the background, [`Clearing`]
-//! deletes them. Until then they are nobody's.
+//! deletes them. Until then no request finds them.
 //!
 //! # The settings
 //!
-//! Each bears the name of Django's. What no browser would keep is refused when the site starts.
+//! Each has the name of Django's. What no browser would keep is refused when the site starts.
 //!
 //! ```
 //! use std::time::Duration;
@@ -95,7 +95,7 @@
 //!
 //! # The stores
 //!
-//! A store is anything that implements [`Store`]; [`contract::check`] tests one of your own.
+//! A store is anything that implements [`Store`]; [`testing::check`] tests one of your own.
 //!
 //! | store | for | a restart | several servers |
 //! |---|---|---|---|
@@ -104,12 +104,13 @@
 //! | `PostgresStore` | a site on several servers | remembers, also after a power cut | over one database |
 //! | `RedisStore` | the same, with more visits | as Redis is set; by default a crash loses minutes | over one Redis |
 //! | `FileStore` | a small site; looking inside | remembers, also after a power cut | on one machine, over one folder |
-//! | `SessionLayer::sealed`, and no store: the cookie holds the session | small sessions | remembers, with the same keys | yes, but of two requests at once one is lost |
-//! | `Cached` in front of any of them | fewer questions to the store | as that store does | changes as that store does; what a page shows may be old |
+//! | `SessionLayer::encrypted_cookie`, and no store: the cookie holds the session | small sessions | remembers, with the same keys | yes, but of two requests at once one is lost |
+//! | `Cached` in front of any of them | fewer questions to the store | as that store does | changes as that store does; what a page shows may be stale |
 //! | [`OneServer`] around a tower-sessions store | what you have already | as that store does | no |
 //!
-//! Those without a link are cargo features of this crate: `postgres`, `redis`, `file`, `sealed` and
-//! `cached`. An [`AnyStore`] holds any of them, for a program that chooses when it starts.
+//! Those without a link are cargo features of this crate: `postgres`, `redis`, `file`,
+//! `encrypted-cookie` and `cached`. An `Arc<dyn Store>` holds any of them, for a program that
+//! chooses when it starts. [`ForTowerSessions`] takes any of them to tower-sessions' own layer.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -125,8 +126,8 @@
 //! # What it promises
 //!
 //! "A shared store" is one that several servers can use: SQLite, PostgreSQL, Redis, files. `Cached`
-//! keeps what the store behind it keeps. A sealed cookie is no store; which of these it keeps is
-//! said at `SessionLayer::sealed`.
+//! keeps what the store behind it keeps. An encrypted cookie is not a store; which of these it
+//! keeps is said at `SessionLayer::encrypted_cookie`.
 //!
 //! | | promise | kept over |
 //! |---|---|---|
@@ -140,60 +141,58 @@
 //! | 8 | Reading writes nothing, and an empty session is never created. | every store |
 //! | 9 | A response with status 5xx saves nothing; what [`flush`](Session::flush) and [`update`](Session::update) did holds. | every store |
 //! | 10 | A record that cannot be decoded is an empty session and a warning; a value of another type is an error that names its key. | every store |
-//! | 11 | The removal cookie bears the attributes of the cookie that it removes. | every store |
+//! | 11 | The removal cookie has the attributes of the cookie that it removes. | every store |
 //! | 12 | A store out of reach is a calm 503 page, and the next request works. | every store |
 //! | 13 | Two requests at once lose nothing: different keys are both kept, and `update` is exact. | every store; on several servers a shared one |
-//! | 14 | Expired records are cleared in small steps, and a failed step is tried again. | SQLite, PostgreSQL, files; in Redis they go by themselves; the others say that they cannot |
+//! | 14 | Expired records are cleared in small steps, and a failed step is tried again. | memory, SQLite, PostgreSQL, files; in Redis they go by themselves; `OneServer` says that it cannot |
+//! | 15 | Of several cookies of one name, the one that the store knows counts. Only a cookie of ours is removed. | every store |
+//! | 18 | A session that outlives its response stores what it says it stores, or returns an error. | every store |
+//! | 19 | A session that has moved to a new id is not ended: requests that were running go on with it, and a flush follows it. | every store; on several servers a shared one |
+//! | 20 | A session never ends before its time. | every store |
+//! | 21 | An insert costs what its value costs, however large the session is. | every store |
+//! | 22 | `localhost` and all names under it are this machine, and the authority of the request counts before its `Host`. | every store |
 //!
-//! # Where to read what
+//! # Follow a request
 //!
-//! 1. [`SessionLayer`] (layer.rs) puts a ticket for the visitor's session into the request. The
-//!    id comes from the cookie (cookie.rs). Nothing is loaded yet.
-//! 2. A handler that takes a [`Session`] (session.rs) cashes the ticket in: the record is loaded,
-//!    and from then on it is a dictionary in memory.
-//! 3. After the handler, the layer saves the dictionary if it was modified, and sends the cookie.
+//! 1. `layer.rs` reads the cookie's value (`cookie.rs`) and puts a [`Session`] into the request. It
+//!    is not loaded yet.
+//! 2. A handler that takes a [`Session`] has it loaded: `session/commit.rs` asks the store for the
+//!    record. From then on it is a dictionary in memory (`session/mod.rs`).
+//! 3. After the handler, the layer commits the session: `session/commit.rs` writes the record if it
+//!    was changed, and says what becomes of the cookie. That file is the one to read twice.
+//! 4. The store (`stores/`, for example `stores/sqlite/mod.rs`) loads records and compares versions
+//!    before it writes.
 //!
 //! The model is Django's documentation page "How to use sessions".
 
-mod any;
-#[cfg(feature = "cached")]
-mod cached;
 mod clearing;
-pub mod contract;
+mod config;
 mod cookie;
 mod error;
-#[cfg(feature = "file")]
-mod file;
 mod layer;
-#[cfg(feature = "postgres")]
-mod postgres;
-#[cfg(feature = "redis")]
-mod redis;
-mod row;
-#[cfg(feature = "sealed")]
-mod sealed;
 mod session;
-mod settings;
-mod sqlite;
-mod store;
+mod stores;
+pub mod testing;
 
-#[cfg(feature = "redis")]
-pub use self::redis::RedisStore;
 pub use ::cookie::SameSite;
-pub use any::AnyStore;
-#[cfg(feature = "cached")]
-pub use cached::Cached;
 pub use clearing::{Clearing, clear_expired};
+pub use config::{Builder, Misconfigured, Secure};
 pub use error::Error;
-#[cfg(feature = "file")]
-pub use file::FileStore;
-pub use layer::SessionLayer;
-#[cfg(feature = "postgres")]
-pub use postgres::PostgresStore;
-#[cfg(feature = "sealed")]
-pub use sealed::SealingKeys;
+pub use layer::{SessionLayer, SessionService};
 pub use session::{Session, ValueMut};
-pub use settings::{Builder, Misconfigured, Secure};
-pub use sqlite::SqliteStore;
-pub use store::{MemoryStore, OneServer, Replaced, Store, Version};
-pub use tower_sessions::{Expiry, SessionStore, session::Id};
+#[cfg(feature = "cached")]
+pub use stores::Cached;
+#[cfg(feature = "file")]
+pub use stores::FileStore;
+#[cfg(feature = "postgres")]
+pub use stores::PostgresStore;
+#[cfg(feature = "redis")]
+pub use stores::RedisStore;
+#[cfg(feature = "encrypted-cookie")]
+pub use stores::encrypted_cookie::EncryptionKeys;
+pub use stores::{ForTowerSessions, MemoryStore, OneServer, Outcome, SqliteStore, Store, Version};
+pub use tower_sessions::{
+    Expiry, SessionStore,
+    session::{Id, Record},
+    session_store::Error as StoreError,
+};

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use cookie::SameSite;
 
-use crate::{SessionLayer, Store, cookie::InStore};
+use crate::{SessionLayer, Store, cookie::IdCookie};
 
 /// When the session cookie bears `Secure`, which keeps it from travelling over plain http.
 ///
@@ -16,10 +16,12 @@ use crate::{SessionLayer, Store, cookie::InStore};
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Secure {
     /// Always.
     Always,
-    /// Unless the request names a loopback host (`localhost`, `127.0.0.1`, `[::1]`): the default.
+    /// Unless the request names this machine: `localhost` and names under it, such as
+    /// `app.localhost`, and the addresses `127.0.0.1`, `[::1]` and `0.0.0.0`. The default.
     ///
     /// Behind a proxy on the same machine that passes its own `Host` header on, every request
     /// seems to be one: choose [`Secure::Always`] there.
@@ -42,7 +44,7 @@ pub enum Secure {
 pub struct Misconfigured(pub(crate) String);
 
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub(crate) struct Config {
     pub name: String,
     pub age: Duration,
     pub path: String,
@@ -55,9 +57,18 @@ pub(crate) struct Settings {
     pub size_limit: usize,
 }
 
-impl Default for Settings {
+/// Browsers drop a cookie whose name and value are longer together (RFC 6265bis section 5.6).
+pub(crate) const LARGEST_COOKIE: usize = 4096;
+
+/// An id takes 22 bytes.
+const LONGEST_NAME: usize = LARGEST_COOKIE - 22;
+
+/// Browsers ignore an attribute that is longer (RFC 6265bis section 5.6).
+const LONGEST_ATTRIBUTE: usize = 1024;
+
+impl Default for Config {
     fn default() -> Self {
-        Settings {
+        Config {
             name: "sessionid".to_owned(),
             age: Duration::from_secs(14 * 24 * 60 * 60),
             path: "/".to_owned(),
@@ -72,7 +83,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl Config {
     /// `SameSite=None` and the two prefixes are worth nothing without `Secure`: a browser drops
     /// the cookie (RFC 6265bis sections 4.1.3 and 5.7).
     pub fn needs_secure(&self) -> bool {
@@ -81,11 +92,11 @@ impl Settings {
             || has_prefix(&self.name, "__Secure-")
     }
 
+    /// # Errors
+    ///
+    /// What cannot work, in words.
     fn check(&self) -> Result<(), String> {
-        let Settings { name, path, .. } = self;
-        if !is_token(name) {
-            return Err(format!("{name:?} cannot be a cookie's name"));
-        }
+        self.check_cookie()?;
         if self.age < Duration::from_secs(1) {
             return Err("a cookie age of under a second ends every session at once; for a \
                         session that ends with the browser, use expire_at_browser_close"
@@ -94,34 +105,64 @@ impl Settings {
         if self.age.as_secs() > 100 * 366 * 86_400 {
             return Err("a cookie age of over a hundred years".to_owned());
         }
-        if !path.starts_with('/') || !is_attribute(path) {
-            return Err(format!("the cookie path {path:?} is none: it begins with a slash"));
-        }
-        if let Some(domain) = &self.domain
-            && !is_domain(domain)
-        {
-            return Err(format!(
-                "the cookie domain {domain:?} is none: it is a host's name, \
-                                without scheme, port or path"
-            ));
-        }
-        if has_prefix(name, "__Host-") && (self.domain.is_some() || path != "/") {
-            return Err(format!("{name} begins with __Host-, so it takes no domain and path /"));
-        }
-        if self.needs_secure() && self.secure == Secure::Never {
-            return Err(if self.same_site == SameSite::None {
-                "browsers drop a cookie with SameSite=None that is not Secure".to_owned()
-            } else {
-                format!(
-                    "browsers drop the cookie {name}, because of its prefix, unless it is Secure"
-                )
-            });
-        }
         if self.size_limit == 0 {
             return Err("a size limit of zero bytes leaves no room for any session".to_owned());
         }
         Ok(())
     }
+
+    fn check_cookie(&self) -> Result<(), String> {
+        let Config { name, path, .. } = self;
+        if !is_token(name) {
+            return Err(format!("{name:?} cannot be a cookie's name"));
+        }
+        if name.len() > LONGEST_NAME {
+            return Err(format!(
+                "a cookie name of {} bytes: browsers drop a cookie of over {LARGEST_COOKIE} bytes",
+                name.len()
+            ));
+        }
+        check_path(path)?;
+        if let Some(domain) = &self.domain
+            && !is_domain(domain)
+        {
+            return Err(format!(
+                "the cookie domain {domain:?} is not the name of a host: write it without scheme, \
+                 port and path"
+            ));
+        }
+        if has_prefix(name, "__Host-") && (self.domain.is_some() || path != "/") {
+            return Err(format!("{name} begins with __Host-, so it takes no domain and path /"));
+        }
+        match self.needs_secure() && self.secure == Secure::Never {
+            true if self.same_site == SameSite::None => {
+                Err("browsers drop a cookie with SameSite=None that is not Secure".to_owned())
+            }
+            true => Err(format!(
+                "browsers drop the cookie {name}, because of its prefix, unless it is Secure"
+            )),
+            false => Ok(()),
+        }
+    }
+}
+
+fn check_path(path: &str) -> Result<(), String> {
+    if !path.starts_with('/') {
+        return Err(format!("the cookie path {path:?} does not begin with a slash"));
+    }
+    if !is_attribute(path) {
+        return Err(format!(
+            "the cookie path {path:?} has characters that a cookie cannot hold: write letters \
+             other than ASCII, and semicolons, percent-encoded"
+        ));
+    }
+    if path.len() > LONGEST_ATTRIBUTE {
+        return Err(format!(
+            "a cookie path of {} bytes: browsers ignore one of over {LONGEST_ATTRIBUTE}",
+            path.len()
+        ));
+    }
+    Ok(())
 }
 
 /// RFC 9110 section 5.6.2, which a cookie's name has to be.
@@ -162,31 +203,35 @@ fn is_attribute(value: &str) -> bool {
 ///     .build()?;
 /// # Ok(()) }
 /// ```
+#[must_use = "nothing happens until `build` is called"]
 #[derive(Clone, Debug)]
 pub struct Builder<S> {
     store: S,
-    pub(crate) settings: Settings,
+    pub(crate) config: Config,
     /// What was chosen; the default depends on where sessions are kept.
     pub(crate) size_limit: Option<usize>,
 }
 
 impl<S> Builder<S> {
     pub(crate) fn new(store: S) -> Self {
-        Builder { store, settings: Settings::default(), size_limit: None }
+        Builder { store, config: Config::default(), size_limit: None }
     }
 
     /// What was built so far, if its settings can work.
-    pub(crate) fn checked(mut self) -> Result<(S, Settings), Misconfigured> {
+    pub(crate) fn checked(mut self) -> Result<(S, Config), Misconfigured> {
         if let Some(bytes) = self.size_limit {
-            self.settings.size_limit = bytes;
+            self.config.size_limit = bytes;
         }
-        self.settings.check().map_err(Misconfigured)?;
-        Ok((self.store, self.settings))
+        self.config.check().map_err(Misconfigured)?;
+        Ok((self.store, self.config))
     }
 
     /// What the cookie is called; default `sessionid`. Names that begin with `__Host-` or
     /// `__Secure-` make browsers check where the cookie comes from. Django:
     /// `SESSION_COOKIE_NAME`.
+    ///
+    /// After a change of the name, all visitors are newcomers. Their old cookies are left alone,
+    /// and go when their time has come.
     ///
     /// ```
     /// # use sessions::{MemoryStore, SessionLayer};
@@ -197,7 +242,7 @@ impl<S> Builder<S> {
     /// # Ok(()) }
     /// ```
     pub fn cookie_name(mut self, name: impl Into<String>) -> Self {
-        self.settings.name = name.into();
+        self.config.name = name.into();
         self
     }
 
@@ -214,11 +259,17 @@ impl<S> Builder<S> {
     /// # Ok(()) }
     /// ```
     pub fn cookie_age(mut self, age: Duration) -> Self {
-        self.settings.age = age;
+        self.config.age = age;
         self
     }
 
     /// The part of the site that the cookie is for; default `/`. Django: `SESSION_COOKIE_PATH`.
+    ///
+    /// A page outside that part finds no session. If its handler stores something all the same, the
+    /// response is an error and not a cookie, which would take the place of the session inside.
+    ///
+    /// After a change of the path, a browser that was here before sends two cookies of one name.
+    /// The session is found under either of them, whatever their order.
     ///
     /// ```
     /// # use sessions::{MemoryStore, SessionLayer};
@@ -229,12 +280,15 @@ impl<S> Builder<S> {
     /// # Ok(()) }
     /// ```
     pub fn cookie_path(mut self, path: impl Into<String>) -> Self {
-        self.settings.path = path.into();
+        self.config.path = path.into();
         self
     }
 
     /// Sends the cookie to all hosts of this domain; default: to this host only. Django:
     /// `SESSION_COOKIE_DOMAIN`.
+    ///
+    /// After a change of the domain, a browser that was here before sends two cookies of one name.
+    /// The session is found under either of them, and a flush ends both.
     ///
     /// ```
     /// # use sessions::{MemoryStore, SessionLayer};
@@ -245,7 +299,7 @@ impl<S> Builder<S> {
     /// # Ok(()) }
     /// ```
     pub fn cookie_domain(mut self, domain: impl Into<String>) -> Self {
-        self.settings.domain = Some(domain.into());
+        self.config.domain = Some(domain.into());
         self
     }
 
@@ -262,7 +316,7 @@ impl<S> Builder<S> {
     /// # Ok(()) }
     /// ```
     pub fn cookie_secure(mut self, secure: Secure) -> Self {
-        self.settings.secure = secure;
+        self.config.secure = secure;
         self
     }
 
@@ -278,7 +332,7 @@ impl<S> Builder<S> {
     /// # Ok(()) }
     /// ```
     pub fn cookie_http_only(mut self, http_only: bool) -> Self {
-        self.settings.http_only = http_only;
+        self.config.http_only = http_only;
         self
     }
 
@@ -295,7 +349,7 @@ impl<S> Builder<S> {
     /// # Ok(()) }
     /// ```
     pub fn cookie_same_site(mut self, same_site: SameSite) -> Self {
-        self.settings.same_site = same_site;
+        self.config.same_site = same_site;
         self
     }
 
@@ -311,7 +365,7 @@ impl<S> Builder<S> {
     /// # Ok(()) }
     /// ```
     pub fn expire_at_browser_close(mut self, expire: bool) -> Self {
-        self.settings.expire_at_browser_close = expire;
+        self.config.expire_at_browser_close = expire;
         self
     }
 
@@ -327,12 +381,13 @@ impl<S> Builder<S> {
     /// # Ok(()) }
     /// ```
     pub fn save_every_request(mut self, save: bool) -> Self {
-        self.settings.save_every_request = save;
+        self.config.save_every_request = save;
         self
     }
 
-    /// The largest session, in bytes of its JSON; default 64 KiB, or what fits for a session kept
-    /// in its cookie. Django has no such limit.
+    /// The largest session, in bytes of its JSON; default 64 KiB, or what fits if the cookie holds
+    /// the session. A session that is larger already may shrink, and may not grow. Django has no
+    /// such limit.
     ///
     /// ```
     /// # use sessions::{MemoryStore, SessionLayer};
@@ -363,7 +418,7 @@ impl<S: Store> Builder<S> {
     /// [`Misconfigured`], in words, for settings with which no browser would keep the cookie, or
     /// no session would last.
     pub fn build(self) -> Result<SessionLayer, Misconfigured> {
-        let (store, settings) = self.checked()?;
-        Ok(SessionLayer::with_settings(InStore(Arc::new(store)), settings))
+        let (store, config) = self.checked()?;
+        Ok(SessionLayer::with_config(IdCookie(Arc::new(store)), config))
     }
 }

@@ -1,54 +1,56 @@
-//! Sessions in the cookie itself, encrypted: a store for one request, filled from the cookie.
+//! Sessions in the cookie itself, encrypted: a second way to find a session.
+//!
+//! The rest of the framework does not notice. Each request gets a store in memory of its own, which
+//! holds the one session that its cookie brought; the commit works on that as on any store, and the
+//! record that it has stored goes into the cookie again.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
 use ::cookie::{Cookie, CookieJar, Key};
-use async_trait::async_trait;
 use time::OffsetDateTime;
-use tower_sessions::{
-    SessionStore,
-    session::{Id, Record},
-};
+use tower_sessions::session::{Id, Record};
 
+use super::{MemoryStore, Store};
 use crate::{
-    Builder, Error, MemoryStore, Misconfigured, SessionLayer, Store, cookie::Place,
-    settings::Settings,
+    Builder, Misconfigured, SessionLayer,
+    config::{Config, LARGEST_COOKIE},
+    cookie::CookieContent,
 };
 
-/// Browsers drop a cookie whose name and value are longer together (RFC 6265bis section 5.6).
-const LARGEST_COOKIE: usize = 4096;
-
-/// What sealing adds, in bytes: a nonce and a tag (NIST SP 800-38D).
-const SEAL: usize = 12 + 16;
+/// What encryption adds, in bytes: a nonce and a tag (NIST SP 800-38D).
+const NONCE_AND_TAG: usize = 12 + 16;
 
 /// A record begins with its id, in characters, and its expiry date, in digits. Both have the same
 /// length in every record, so that the room for the data is the same as well.
 const ID: usize = 22;
 const EXPIRY_DATE: usize = 13;
 
+/// Kept for a chosen expiry, which does not count towards the session's size.
+const CHOSEN_EXPIRY: usize = 80;
+
 /// The largest session, in bytes of its JSON, that a cookie of this name has room for.
 fn room(name: &str) -> usize {
     // Base64 makes four characters of three bytes.
-    let sealed = LARGEST_COOKIE.saturating_sub(name.len()) / 4 * 3;
-    sealed.saturating_sub(SEAL + ID + EXPIRY_DATE)
+    let encrypted = LARGEST_COOKIE.saturating_sub(name.len()) / 4 * 3;
+    encrypted.saturating_sub(NONCE_AND_TAG + ID + EXPIRY_DATE + CHOSEN_EXPIRY)
 }
 
 /// # In the cookie itself
 ///
-/// With the cargo feature `sealed`.
+/// With the cargo feature `encrypted-cookie`.
 impl SessionLayer {
     /// A layer without a store: the session itself travels in the cookie, encrypted, so that no
-    /// browser can read or change it. Every server that has the keys can open it.
+    /// browser can read or change it. Every server that has the keys can decrypt it.
     ///
-    /// The cookie holds what a store would: id, data and expiry date, sealed with AES-256-GCM
-    /// together with the cookie's name. A cookie that none of the keys opens is an empty session,
-    /// and is removed when a handler next looks.
+    /// The cookie holds what a store would: id, data and expiry date, encrypted with AES-256-GCM
+    /// together with the cookie's name. A cookie that none of the keys decrypts is passed over: it
+    /// may be another program's.
     ///
     /// ```
-    /// use sessions::{SealingKeys, SessionLayer};
+    /// use sessions::{EncryptionKeys, SessionLayer};
     ///
     /// // Sessions end with this process. A site that is to remember more reads its keys.
-    /// let layer = SessionLayer::sealed(SealingKeys::generate());
+    /// let layer = SessionLayer::encrypted_cookie(EncryptionKeys::generate());
     /// ```
     ///
     /// # What it cannot promise
@@ -57,7 +59,7 @@ impl SessionLayer {
     /// that must not come back: no balance, no voucher that is good once, no second factor that
     /// was passed.
     ///
-    /// | | promise | in a sealed cookie |
+    /// | | promise | in an encrypted cookie |
     /// |---|---|---|
     /// | 1 | what was ended stays ended | no: `flush` removes the cookie from this browser; a copy of it stays good, and a request that was still running sets it again |
     /// | 2 | no adopted id | yes |
@@ -66,7 +68,7 @@ impl SessionLayer {
     /// | 5 | no way back after a cycle | no: a slow response that saves sets the old id again |
     /// | 6 | a chosen expiry lasts | yes, and the server checks it, whatever the browser does |
     /// | 7 | `Vary: Cookie` | yes |
-    /// | 8 | reading writes nothing | yes: the cookie is not even sealed again |
+    /// | 8 | reading writes nothing | yes: the cookie is not even encrypted again |
     /// | 9 | a 5xx saves nothing | yes, what `update` did included; after a `flush` the cookie is removed nevertheless |
     /// | 10 | what cannot be read is an empty session | yes; what no key opens is logged at the level debug, since anybody can send it |
     /// | 11 | a removal that removes | yes |
@@ -81,41 +83,41 @@ impl SessionLayer {
     /// # Its size
     ///
     /// A browser drops a cookie whose name and value take more than 4096 bytes, without a word. So
-    /// the size limit is what fits: under the name `sessionid` 3000 bytes of JSON. More is
+    /// the size limit is what fits: under the name `sessionid` 2920 bytes of JSON. More is
     /// [`Error::TooLarge`], and the cookie stays as it was. All of it travels with each request.
     ///
     /// Django: `SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"`, which signs
     /// and does not encrypt.
-    pub fn sealed(keys: SealingKeys) -> Self {
-        SessionLayer::sealed_builder(keys).build().expect("the default settings can work")
+    pub fn encrypted_cookie(keys: EncryptionKeys) -> Self {
+        SessionLayer::encrypted_cookie_builder(keys).build().expect("the default settings can work")
     }
 
-    /// A [sealed](SessionLayer::sealed) layer with settings of your own.
+    /// A layer with [encrypted cookies](SessionLayer::encrypted_cookie) and settings of your own.
     ///
     /// ```
-    /// use sessions::{SealingKeys, SessionLayer};
+    /// use sessions::{EncryptionKeys, SessionLayer};
     ///
     /// # fn main() -> Result<(), sessions::Misconfigured> {
-    /// let layer = SessionLayer::sealed_builder(SealingKeys::generate())
+    /// let layer = SessionLayer::encrypted_cookie_builder(EncryptionKeys::generate())
     ///     .cookie_name("__Host-sessionid")
     ///     .build()?;
     /// # Ok(()) }
     /// ```
-    pub fn sealed_builder(keys: SealingKeys) -> Builder<SealingKeys> {
+    pub fn encrypted_cookie_builder(keys: EncryptionKeys) -> Builder<EncryptionKeys> {
         Builder::new(keys)
     }
 }
 
 /// # In the cookie itself
 ///
-/// With the cargo feature `sealed`.
-impl Builder<SealingKeys> {
+/// With the cargo feature `encrypted-cookie`.
+impl Builder<EncryptionKeys> {
     /// The layer with these settings.
     ///
     /// ```
-    /// # use sessions::{SealingKeys, SessionLayer};
+    /// # use sessions::{EncryptionKeys, SessionLayer};
     /// # fn main() -> Result<(), sessions::Misconfigured> {
-    /// let layer = SessionLayer::sealed_builder(SealingKeys::generate()).build()?;
+    /// let layer = SessionLayer::encrypted_cookie_builder(EncryptionKeys::generate()).build()?;
     /// # Ok(()) }
     /// ```
     ///
@@ -123,37 +125,37 @@ impl Builder<SealingKeys> {
     ///
     /// [`Misconfigured`] as for every layer, and for a size limit beyond what fits into the cookie.
     pub fn build(mut self) -> Result<SessionLayer, Misconfigured> {
-        let room = room(&self.settings.name);
+        let room = room(&self.config.name);
         let limit = *self.size_limit.get_or_insert(room);
         if limit > room {
             return Err(Misconfigured(format!(
                 "a size limit of {limit} bytes: browsers keep no cookie {} with more than {room}",
-                self.settings.name
+                self.config.name
             )));
         }
-        let (keys, settings) = self.checked()?;
-        Ok(SessionLayer::with_settings(InCookie::new(keys, &settings), settings))
+        let (keys, config) = self.checked()?;
+        Ok(SessionLayer::with_config(EncryptedCookie::new(keys, &config), config))
     }
 }
 
-/// The keys that seal sessions into their cookies, the newest first: it seals, and all of them
-/// open.
+/// The keys that encrypt sessions in their cookies, the newest first: it encrypts, and all of them
+/// decrypt.
 ///
 /// To change keys, put a new one in front, and take the old one away when the sessions that it has
-/// sealed are over: after [`cookie_age`](Builder::cookie_age), two weeks by default. A session
-/// sealed with an old key is sealed with the newest when it is next saved. One key is good for
-/// 2^32 saves (NIST SP 800-38D section 8.3): at a hundred a second, for a year.
+/// encrypted are over: after [`cookie_age`](Builder::cookie_age), two weeks by default. A session
+/// moves to the newest key when it is next saved. One key is good for 2^32 saves (NIST SP 800-38D
+/// section 8.3): at a hundred a second, for a year.
 ///
 /// A key is 64 hex digits, as `openssl rand -hex 32` prints them. Several are separated by commas.
 ///
 /// ```
-/// use sessions::{SealingKeys, SessionLayer};
+/// use sessions::{EncryptionKeys, SessionLayer};
 ///
 /// # fn main() -> Result<(), sessions::Misconfigured> {
 /// # let text = format!("{},{}", "00ff".repeat(16), "a1b2".repeat(16));
 /// // For example from std::env::var("SESSION_KEYS"):
-/// let keys: SealingKeys = text.parse()?;
-/// let layer = SessionLayer::sealed(keys);
+/// let keys: EncryptionKeys = text.parse()?;
+/// let layer = SessionLayer::encrypted_cookie(keys);
 /// # Ok(()) }
 /// ```
 ///
@@ -161,40 +163,40 @@ impl Builder<SealingKeys> {
 ///
 /// When parsed: [`Misconfigured`], which says which key is wrong and how, and shows none.
 #[derive(Clone)]
-pub struct SealingKeys(Arc<[Key]>);
+pub struct EncryptionKeys(Arc<[Key]>);
 
-impl SealingKeys {
-    /// One new random key, for trying things out: the sessions that it seals end with this
-    /// process, and no other server opens them.
+impl EncryptionKeys {
+    /// One new random key, for trying things out: the sessions that it encrypts end with this
+    /// process, and no other server decrypts them.
     ///
     /// ```
-    /// let keys = sessions::SealingKeys::generate();
+    /// let keys = sessions::EncryptionKeys::generate();
     /// ```
     pub fn generate() -> Self {
-        SealingKeys([Key::generate()].into())
+        EncryptionKeys([Key::generate()].into())
     }
 }
 
 /// No key: it has no place in a log.
-impl fmt::Debug for SealingKeys {
+impl fmt::Debug for EncryptionKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealingKeys").field("count", &self.0.len()).finish_non_exhaustive()
+        f.debug_struct("EncryptionKeys").field("count", &self.0.len()).finish_non_exhaustive()
     }
 }
 
-impl FromStr for SealingKeys {
+impl FromStr for EncryptionKeys {
     type Err = Misconfigured;
 
     fn from_str(text: &str) -> Result<Self, Misconfigured> {
         let keys = text.split(',').zip(1..).map(|(text, number)| {
             key(text.trim()).map_err(|what| {
                 Misconfigured(format!(
-                    "sealing key {number} {what}; a key is 64 hex digits, as `openssl rand -hex \
+                    "encryption key {number} {what}; a key is 64 hex digits, as `openssl rand -hex \
                      32` prints them"
                 ))
             })
         });
-        Ok(SealingKeys(keys.collect::<Result<_, _>>()?))
+        Ok(EncryptionKeys(keys.collect::<Result<_, _>>()?))
     }
 }
 
@@ -213,40 +215,40 @@ fn key(text: &str) -> Result<Key, String> {
     Ok(Key::derive_from(&bytes))
 }
 
-/// The place of sessions that travel in their cookie.
+/// The session in its cookie.
 #[derive(Debug)]
-struct InCookie {
-    keys: SealingKeys,
+struct EncryptedCookie {
+    keys: EncryptionKeys,
     name: String,
 }
 
-impl InCookie {
-    fn new(keys: SealingKeys, settings: &Settings) -> Self {
-        InCookie { keys, name: settings.name.clone() }
+impl EncryptedCookie {
+    fn new(keys: EncryptionKeys, config: &Config) -> Self {
+        EncryptedCookie { keys, name: config.name.clone() }
     }
 
-    /// The cookie's name is sealed in: under another one the value does not open.
-    fn seal(&self, record: &Record) -> String {
+    fn encrypt(&self, record: &Record) -> String {
         let data = serde_json::to_string(&record.data).expect("JSON values are JSON");
         let expiry_date = record.expiry_date.unix_timestamp();
         let text = format!("{}{expiry_date:0EXPIRY_DATE$}{data}", record.id);
         let mut jar = CookieJar::new();
+        // The cookie's name is encrypted with it: under another name the value does not open.
         jar.private_mut(&self.keys.0[0]).add(Cookie::new(self.name.clone(), text));
         jar.get(&self.name).expect("it was added").value().to_owned()
     }
 
-    fn unseal(&self, value: &str) -> Option<Record> {
-        let sealed = Cookie::new(self.name.clone(), value.to_owned());
+    fn decrypt(&self, value: &str) -> Option<Record> {
+        let encrypted = Cookie::new(self.name.clone(), value.to_owned());
         let jar = CookieJar::new();
-        let open = |key| jar.private(key).decrypt(sealed.clone());
+        let open = |key| jar.private(key).decrypt(encrypted.clone());
         let Some(opened) = self.keys.0.iter().find_map(open) else {
             // No more than debug, since any visitor can send such a cookie as often as they like.
-            tracing::debug!("a cookie that none of the keys opens; the visitor starts anew");
+            tracing::debug!("a cookie that none of the keys opens; it counts as none");
             return None;
         };
         let record = read(opened.value());
         if record.is_none() {
-            tracing::warn!("a sealed session cannot be read; the visitor starts anew");
+            tracing::warn!("an encrypted session cannot be read; it counts as empty");
         }
         record
     }
@@ -262,25 +264,19 @@ fn read(text: &str) -> Option<Record> {
     })
 }
 
-#[async_trait]
-impl Place for InCookie {
-    async fn open(&self, cookie: Option<&str>) -> (Arc<dyn Store>, Option<Id>) {
-        let store = MemoryStore::default();
-        let mut record = cookie.and_then(|value| self.unseal(value));
-        if let Some(record) = &mut record {
-            store.create(record).await.expect("memory does not fail");
+impl CookieContent for EncryptedCookie {
+    fn open(&self, values: &[String]) -> (Arc<dyn Store>, Vec<Id>) {
+        // The first that opens counts. What does not open may be another program's.
+        match values.iter().find_map(|value| self.decrypt(value)) {
+            Some(record) => {
+                let id = record.id;
+                (Arc::new(MemoryStore::holding(record)), vec![id])
+            }
+            None => (Arc::new(MemoryStore::default()), Vec::new()),
         }
-        (Arc::new(store), record.map(|record| record.id))
     }
 
-    async fn cookie_value(&self, id: Id, store: &dyn Store) -> Result<Option<String>, Error> {
-        Ok(store.load(&id).await?.map(|record| self.seal(&record)))
-    }
-
-    async fn must_go(&self, claimed: Option<Id>, store: &dyn Store) -> bool {
-        match claimed {
-            Some(id) => matches!(store.load(&id).await, Ok(None)),
-            None => false,
-        }
+    fn value(&self, record: &Record) -> String {
+        self.encrypt(record)
     }
 }

@@ -1,0 +1,445 @@
+//! All that asks the store: load, save, update, and the merge after a conflict.
+//!
+//! Two requests of one visitor may have the session at the same time, on one server or on two. No
+//! request waits for the other; instead each write is checked (*optimistic locking*):
+//!
+//! ```text
+//!   load ──────► record, version 7
+//!   handler ───► changes: { my_car: "mini" }        the record itself is not touched
+//!   commit:
+//!     ┌─► record ⊕ changes ──► compare_and_swap(version 7)
+//!     │        stored as version 8 ──────────────────► done, the cookie goes out
+//!     │        conflict: another request was faster
+//!     │            └─► load again: record, version 8 ──┐
+//!     └─────────── merge: the changes lie over it ◄────┘
+//!              missing: another request has ended the session ──► Interrupted, 409
+//! ```
+//!
+//! Changes are kept apart from what is stored (`dictionary.rs`). That is what makes the merge a
+//! matter of one line: the same changes are laid over the newer record.
+
+use std::{sync::Arc, sync::atomic::Ordering};
+
+use serde::{Serialize, de::DeserializeOwned};
+use time::{Duration, OffsetDateTime};
+use tokio::time::{Duration as StdDuration, Instant, timeout};
+use tower_sessions::{
+    session::{Id, Record},
+    session_store,
+};
+
+use super::{
+    Session, State,
+    dictionary::Data,
+    moved,
+    value::{check_depth, to_json},
+};
+use crate::{Error, Outcome, Store, Version};
+
+/// How long one request waits for its store, all its questions together.
+pub(crate) const PATIENCE: StdDuration = StdDuration::from_secs(5);
+
+/// How many cookies of the session's name are looked up at most. A browser sends several if they
+/// were set for different paths or domains.
+const CLAIMS: usize = 4;
+
+/// What becomes of the browser's cookie.
+#[derive(Debug)]
+pub(crate) enum CookieChange {
+    /// It stays as it is, if there is one.
+    Leave,
+    /// It gets this value, for so long, or until the browser closes.
+    Set { value: String, max_age: Option<Duration> },
+    /// It goes.
+    Remove,
+}
+
+/// # Asking the store
+impl Session {
+    /// Loads the session, unless that has been done. The extractor calls this; middleware that
+    /// takes the session out of the request's extensions has to call it.
+    ///
+    /// ```
+    /// # async fn middleware(session: sessions::Session) -> Result<(), sessions::Error> {
+    /// session.load().await?;
+    /// let is_newcomer = session.is_empty();
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if the store cannot be reached.
+    pub async fn load(&self) -> Result<(), Error> {
+        self.0.asked_for.store(true, Ordering::Relaxed);
+        self.0.loaded.get_or_try_init(|| self.find()).await.map(drop)
+    }
+
+    /// Looks for the session that one of the cookies names.
+    async fn find(&self) -> Result<(), Error> {
+        for id in self.claims().iter().take(CLAIMS) {
+            let (record, version) = match self.ask(self.store().load(id)).await {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(session_store::Error::Decode(cause)) => {
+                    tracing::warn!(cause, "a stored session cannot be read; it counts as empty");
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            // A store may be late in clearing what has expired. And the id that a session has
+            // moved away from is good for nothing: an attacker may have planted it.
+            let is_expired = record.expiry_date <= OffsetDateTime::now_utc();
+            if is_expired || moved::to(&record).is_some() {
+                continue;
+            }
+            let mut state = self.0.state.lock();
+            (state.id, state.version) = (Some(record.id), version);
+            state.dictionary.set_stored(record.data);
+            tracing::debug!("session loaded");
+            return Ok(());
+        }
+        // An id that the store does not know is never adopted. If it were, an attacker who planted
+        // it would share the session that the visitor is about to fill (session fixation).
+        tracing::debug!(claims = self.claims().len(), "no session found");
+        Ok(())
+    }
+
+    /// Stores the session now, with all changes so far, and returns its id. The cookie goes out
+    /// with the response.
+    ///
+    /// There is no need to call it, since the session is saved after the handler. It is for a
+    /// handler that needs the id of a newcomer, or an answer to whether saving works, before it
+    /// responds. What it stores stays stored, even if the response has status 5xx.
+    ///
+    /// Django: `request.session.save()`, and `create()` for a session that is new.
+    ///
+    /// ```
+    /// # async fn handler(session: sessions::Session) -> Result<(), sessions::Error> {
+    /// session.insert("my_car", "mini")?;
+    /// let id = session.save().await?;
+    /// assert_eq!(session.id(), Some(id));
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Interrupted`] if another request has ended the session, [`Error::Store`],
+    /// [`Error::TooLarge`] and [`Error::NotStorable`] for changes through
+    /// [`get_mut`](Session::get_mut), and [`Error::ResponseSent`] if the response is out and the
+    /// browser got no cookie with it.
+    pub async fn save(&self) -> Result<Id, Error> {
+        let record = self.write().await?;
+        Ok(record.id)
+    }
+
+    /// Changes the value for `key` with a closure, so that nothing is lost however many requests
+    /// do the same at once, on this server or another over the same database. Returns the value
+    /// that was stored. A missing key, or null, starts as the type's default.
+    ///
+    /// ```
+    /// # async fn handler(session: sessions::Session) -> Result<(), sessions::Error> {
+    /// let num_visits = session.update("num_visits", |visits: &mut u64| *visits += 1).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// The change is stored when this returns, before the handler ends: that is what makes it
+    /// exact. So it also holds if the response turns out to be an error with status 5xx, which
+    /// saves nothing else. A visitor who has no session yet has no second request that could write
+    /// to it, so there the change waits for the end of the request as an
+    /// [`insert`](Session::insert) does.
+    ///
+    /// The closure runs again after each conflict with another request, so let it do nothing but
+    /// change the value.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`], [`Error::NotStorable`], [`Error::TooLarge`] and
+    /// [`Error::ReservedKey`], which change nothing; [`Error::Interrupted`] if another request has
+    /// ended the session; [`Error::Store`]; [`Error::ResponseSent`].
+    pub async fn update<T>(
+        &self,
+        key: &str,
+        mut change: impl FnMut(&mut T) + Send,
+    ) -> Result<T, Error>
+    where
+        T: DeserializeOwned + Serialize + Default + Send,
+    {
+        let flushes = self.look().flushes;
+        loop {
+            let mut value: T = self.get(key)?.unwrap_or_default();
+            change(&mut value);
+            let json = to_json(key, &value)?;
+
+            // Only this key is written: the handler's other changes wait for its end.
+            let (version, record) = {
+                let mut state = self.still_in(flushes)?;
+                state.check_growth(&[(key.to_owned(), json.clone())], self.0.config.size_limit)?;
+                let Some(id) = state.id else {
+                    drop(state);
+                    self.insert(key, json)?;
+                    return Ok(value);
+                };
+                let data = state.dictionary.stored_with(key, json);
+                (state.version, self.record(id, data))
+            };
+            match self.ask(self.store().compare_and_swap(version, &record)).await? {
+                Outcome::Stored(version) => {
+                    tracing::debug!("session updated");
+                    let mut state = self.still_in(flushes)?;
+                    state.dictionary.set_updated(key, record.data);
+                    (state.version, state.stored) = (version, true);
+                    return Ok(value);
+                }
+                // Another request was faster. The closure runs again, on what that one has stored.
+                Outcome::Conflict => self.reload(flushes).await?,
+                Outcome::Missing | Outcome::IdTaken => return Err(Error::Interrupted),
+            }
+        }
+    }
+}
+
+/// # After the handler
+impl Session {
+    /// Saves what is to be saved, and says what becomes of the cookie.
+    pub(crate) async fn commit(&self) -> Result<CookieChange, Error> {
+        if self.0.config.save_every_request && !self.claims().is_empty() {
+            self.load().await?;
+        }
+        let (is_empty, was_stored, is_changed, has_moved) = {
+            let state = self.0.state.lock();
+            let is_empty = state.id.is_none() && state.dictionary.is_empty();
+            (is_empty, state.stored, state.modified || state.cycle, state.moved)
+        };
+        if is_empty {
+            // Neither a session nor data: an empty session is not created.
+            return Ok(self.removal());
+        }
+        if is_changed || self.0.config.save_every_request {
+            return match self.write().await {
+                Ok(record) => Ok(self.renewal(&record)),
+                // The handler only read, and has its page. The session ended in the meantime, and
+                // what becomes of the cookie is told by the request that ended it.
+                Err(Error::Interrupted) if !is_changed => Ok(CookieChange::Leave),
+                Err(error) => Err(error),
+            };
+        }
+        if was_stored && !has_moved {
+            return self.renewal_after_update().await;
+        }
+        Ok(CookieChange::Leave)
+    }
+
+    /// For a response with status 5xx, which saves nothing. What was flushed is gone all the same,
+    /// so its cookie goes too.
+    pub(crate) fn abandon(&self) -> CookieChange {
+        let was_flushed = self.0.state.lock().flushes > 0;
+        if was_flushed { self.removal() } else { CookieChange::Leave }
+    }
+
+    /// From now on, nothing is saved by itself.
+    pub(crate) fn respond(&self) {
+        self.0.state.lock().responded = true;
+    }
+
+    /// Only a cookie that names a session of ours goes, and only if the handler looked at it:
+    /// another program on this host may use the same name.
+    fn removal(&self) -> CookieChange {
+        let was_asked_for = self.0.asked_for.load(Ordering::Relaxed);
+        let was_flushed = self.0.state.lock().flushes > 0;
+        match (was_asked_for || was_flushed) && !self.claims().is_empty() {
+            true => CookieChange::Remove,
+            false => CookieChange::Leave,
+        }
+    }
+
+    fn renewal(&self, record: &Record) -> CookieChange {
+        // The request that moved the session has sent the cookie for it. This browser may be
+        // another one, with an old id: it does not get the new one (session fixation).
+        if self.0.state.lock().moved {
+            return CookieChange::Leave;
+        }
+        CookieChange::Set {
+            value: self.0.content.value(record),
+            max_age: self.max_age(&record.data),
+        }
+    }
+
+    /// `update` has stored its change during the request, so the cookie is to be renewed. If the
+    /// session was ended or moved since, the browser must not be set back to this id.
+    async fn renewal_after_update(&self) -> Result<CookieChange, Error> {
+        let id = self.0.state.lock().id;
+        let Some(id) = id else { return Ok(CookieChange::Leave) };
+        Ok(match self.ask(self.store().load_uncached(&id)).await {
+            Ok(Some((record, _))) if moved::to(&record).is_none() => self.renewal(&record),
+            _ => CookieChange::Leave,
+        })
+    }
+
+    /// Stores the session with its changes, whatever other requests do at the same time, and
+    /// returns the record that is in the store now.
+    async fn write(&self) -> Result<Record, Error> {
+        let flushes = self.look().flushes;
+        loop {
+            // 1. The record as it would be: what is stored, with the changes on top.
+            let (old, version, record) = self.draft(flushes)?;
+            let store = self.store();
+
+            // 2. Write it, if the record in the store is still in the version that was seen.
+            let outcome = match old {
+                None => self.ask(store.create(&record)).await?,
+                Some(old) if old == record.id => {
+                    self.ask(store.compare_and_swap(version, &record)).await?
+                }
+                Some(old) => self.move_from(&old, version, &record).await?,
+            };
+            match outcome {
+                Outcome::Stored(version) => {
+                    tracing::debug!(is_new = old != Some(record.id), "session saved");
+                    return self.accept(record, version, flushes).await;
+                }
+                // 3. Another request was faster: take over what it has stored. The changes stay on
+                //    top, and the next round writes both.
+                Outcome::Conflict => self.reload(flushes).await?,
+                // 4. The session was ended. To write it back would undo a sign-out.
+                Outcome::Missing => return Err(Error::Interrupted),
+                // 5. The next draft draws another id.
+                Outcome::IdTaken => {}
+            }
+        }
+    }
+
+    /// The id under which the session is stored, the version that was seen, and what is to be
+    /// stored.
+    fn draft(&self, flushes: u32) -> Result<(Option<Id>, Version, Record), Error> {
+        let mut state = self.still_in(flushes)?;
+        if state.id.is_none() {
+            if state.responded {
+                return Err(Error::ResponseSent);
+            }
+            // A cookie that is set here would take the place of the one for the inner path.
+            if !self.0.keeps_cookie {
+                return Err(Error::OutsideCookiePath { path: self.0.config.path.clone() });
+            }
+        }
+        // Changes through `get_mut` come here unchecked.
+        state.dictionary.changed().try_for_each(|(key, value)| check_depth(key, value))?;
+        let (stored, size) = state.dictionary.sizes();
+        let limit = self.0.config.size_limit;
+        if size > limit && size > stored {
+            return Err(Error::TooLarge { size, limit });
+        }
+        let id = state.id.filter(|_| !state.cycle).unwrap_or_default();
+        Ok((state.id, state.version, self.record(id, state.dictionary.to_data())))
+    }
+
+    /// Gives the session a new id, in two steps. The new record is stored before the old one goes,
+    /// so no crash can lose the data; and until the second step no other request knows the new id.
+    async fn move_from(
+        &self,
+        old: &Id,
+        version: Version,
+        record: &Record,
+    ) -> Result<Outcome, Error> {
+        let store = self.store();
+        let created = self.ask(store.create(record)).await?;
+        let Outcome::Stored(_) = created else { return Ok(created) };
+        let note = moved::note(old, &record.id);
+        let swapped = self.ask(store.compare_and_swap(version, &note)).await?;
+        let Outcome::Stored(_) = swapped else {
+            // Another request wrote or deleted the old record first. So this is not the session.
+            self.ask(store.delete(&record.id)).await?;
+            return Ok(swapped);
+        };
+        Ok(created)
+    }
+
+    /// Takes note of what is in the store now.
+    async fn accept(
+        &self,
+        record: Record,
+        version: Version,
+        flushes: u32,
+    ) -> Result<Record, Error> {
+        let is_current = {
+            let mut state = self.0.state.lock();
+            let is_current = state.flushes == flushes;
+            if is_current {
+                (state.id, state.version) = (Some(record.id), version);
+                state.dictionary.set_saved(record.data.clone());
+                (state.modified, state.cycle, state.stored) = (false, false, true);
+            }
+            is_current
+        };
+        if !is_current {
+            // A clone of this session was flushed while the record was on its way.
+            self.ask(self.store().delete(&record.id)).await?;
+            return Err(Error::Interrupted);
+        }
+        Ok(record)
+    }
+
+    /// Takes over what another request has stored, and lays the changes of this one over it. If the
+    /// session has moved to another id, goes on there.
+    async fn reload(&self, flushes: u32) -> Result<(), Error> {
+        let id = self.still_in(flushes)?.id;
+        let Some(mut id) = id else { return Err(Error::Interrupted) };
+        let mut has_moved = false;
+        let (record, version) = loop {
+            let found = self.ask(self.store().load_uncached(&id)).await?;
+            let (record, version) = found.ok_or(Error::Interrupted)?;
+            match moved::to(&record) {
+                Some(next) => (id, has_moved) = (next, true),
+                None => break (record, version),
+            }
+        };
+        tracing::debug!(has_moved, "another request has written the session: merging");
+        // It was flushed while this request waited for the store? Then this is another session.
+        let mut state = self.still_in(flushes)?;
+        (state.id, state.version) = (Some(id), version);
+        state.dictionary.set_stored(record.data);
+        if has_moved {
+            // It has a new id already, and one move is enough.
+            (state.moved, state.cycle) = (true, false);
+        }
+        Ok(())
+    }
+
+    /// The state, if the session was not flushed since then.
+    fn still_in(&self, flushes: u32) -> Result<parking_lot::MutexGuard<'_, State>, Error> {
+        let state = self.look();
+        if state.flushes == flushes { Ok(state) } else { Err(Error::Interrupted) }
+    }
+
+    fn record(&self, id: Id, data: Data) -> Record {
+        let expiry_date = self.stored_expiry_date(&data);
+        Record { id, data, expiry_date }
+    }
+
+    pub(super) fn store(&self) -> &dyn Store {
+        &*self.opened().0
+    }
+
+    /// The ids that the cookies name.
+    pub(super) fn claims(&self) -> &[Id] {
+        &self.opened().1
+    }
+
+    fn opened(&self) -> &(Arc<dyn Store>, Vec<Id>) {
+        self.0.claims.get_or_init(|| self.0.content.open(&self.0.cookies))
+    }
+
+    /// Asks the store, and waits no longer than this request may wait in all.
+    pub(super) async fn ask<T>(
+        &self,
+        question: impl Future<Output = session_store::Result<T>>,
+    ) -> session_store::Result<T> {
+        let (left, start) = (*self.0.patience.lock(), Instant::now());
+        let answer = timeout(left, question).await;
+        let mut patience = self.0.patience.lock();
+        *patience = patience.saturating_sub(start.elapsed());
+        answer.unwrap_or_else(|_| {
+            let seconds = PATIENCE.as_secs();
+            Err(session_store::Error::Backend(format!("no answer within {seconds} seconds")))
+        })
+    }
+}
