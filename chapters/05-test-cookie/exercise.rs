@@ -32,7 +32,7 @@ async fn put_into_basket(session: Session, Form(form): Form<Choice>) -> Result<S
     // basket holds a book already has shown it.
     // Hint: when does the mark have to be set, so that the browser had a chance to lose it? The
     // handler above can take the session, too.
-    session.set_test_cookie();
+    session.set_test_cookie()?;
     if !session.test_cookie_worked() {
         return Ok("Your browser keeps no cookies, so it would lose your basket.".to_owned());
     }

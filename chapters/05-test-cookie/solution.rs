@@ -18,12 +18,12 @@ pub fn app() -> Router {
         .layer(SessionLayer::new(MemoryStore::default()))
 }
 
-async fn show_form(session: Session) -> &'static str {
+async fn show_form(session: Session) -> Result<&'static str, Error> {
     // A basket is proof already, and needs no mark.
     if !session.contains_key(BASKET) {
-        session.set_test_cookie();
+        session.set_test_cookie()?;
     }
-    "Which book?"
+    Ok("Which book?")
 }
 
 async fn put_into_basket(session: Session, Form(form): Form<Choice>) -> Result<String, Error> {

@@ -29,7 +29,7 @@ async fn count_visit(session: Session) -> Result<Response, Error> {
     // A stranger, or a browser that keeps no cookies? One request cannot tell them apart. So
     // leave a mark, and let the next request look for it.
     let Some(num_visits) = session.get::<u64>(NUM_VISITS)? else {
-        session.set_test_cookie();
+        session.set_test_cookie()?;
         return Ok(Redirect::to("/counter/check").into_response());
     };
 

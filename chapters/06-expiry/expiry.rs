@@ -13,7 +13,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::Deserialize;
-use sessions::{Error, Expiry, Session, SessionLayer, SessionStore, SqliteStore};
+use sessions::{Error, Expiry, Session, SessionLayer, SqliteStore, Store};
 use time::{
     Duration, OffsetDateTime, PrimitiveDateTime, format_description::StaticFormatDescription,
     macros::format_description,
@@ -24,7 +24,7 @@ const BOOKMARK: &str = "bookmark";
 /// Whatever a browser is told, it keeps no cookie for longer (RFC 6265bis section 5.5).
 const LONGEST: Duration = Duration::days(400);
 
-/// As `<input type="datetime-local">` sends it: without seconds where they are zero.
+/// As `<input type="datetime-local">` sends it: without seconds if they are zero.
 const FORM_DATE: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]:[minute][optional [:[second]]]");
 const PAGE_DATE: StaticFormatDescription =
@@ -57,7 +57,7 @@ async fn show_expiry(session: Session, State(library): State<Library>) -> Result
     };
     Ok(Home {
         bookmark: session.get(BOOKMARK)?.unwrap_or(1),
-        stored_date: record.map(|record| in_words(record.expiry_date)),
+        stored_date: record.map(|(record, _version)| in_words(record.expiry_date)),
         ends_with_browser: session.expires_at_browser_close(),
         // The clock goes on while the age is computed: 1799.99 seconds are 1800.
         age: session.expiry_age().as_seconds_f64().round(),

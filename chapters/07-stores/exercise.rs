@@ -1,6 +1,6 @@
 //! Exercise 7: a store of your own.
 //!
-//! `Shelf` keeps sessions in a map, each with a version. Its `replace` stores whatever it is
+//! `Shelf` keeps sessions in a map, each with a version. Its `compare_and_swap` stores what it is
 //! given. So a session that was signed out comes back when a late request saves it, and of two
 //! requests at once one loses its change.
 //!
@@ -12,9 +12,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use sessions::{Id, Replaced, SessionStore, Store, Version};
+use sessions::{Id, Outcome, Record, Store, StoreError, Version};
 use time::OffsetDateTime;
-use tower_sessions::{session::Record, session_store::Result};
 
 /// What the check tries.
 #[derive(Clone, Debug, Default)]
@@ -27,63 +26,46 @@ type Records = HashMap<Id, (Record, Version)>;
 impl Shelf {
     /// The map, locked until the guard is dropped.
     fn records(&self) -> MutexGuard<'_, Records> {
-        self.records.lock().expect("nobody panics who holds the lock")
+        self.records.lock().expect("no other holder of the lock has panicked")
     }
 }
 
 /// The record as it is now, unless it has expired.
-fn alive<'a>(records: &'a Records, id: &Id) -> Option<&'a (Record, Version)> {
+fn current<'a>(records: &'a Records, id: &Id) -> Option<&'a (Record, Version)> {
     records.get(id).filter(|(record, _)| record.expiry_date > OffsetDateTime::now_utc())
-}
-
-/// Adds a new record; where its id is taken, under another.
-fn add(records: &mut Records, record: &mut Record) -> Version {
-    while records.contains_key(&record.id) {
-        record.id = Id::default();
-    }
-    records.insert(record.id, (record.clone(), Version(1)));
-    Version(1)
 }
 
 #[async_trait]
 impl Store for Shelf {
-    async fn load_versioned(&self, id: &Id) -> Result<Option<(Record, Version)>> {
-        Ok(alive(&self.records(), id).cloned())
+    async fn load(&self, id: &Id) -> Result<Option<(Record, Version)>, StoreError> {
+        Ok(current(&self.records(), id).cloned())
     }
 
-    async fn replace(&self, _old: &Id, seen: Version, new: &mut Record) -> Result<Replaced> {
+    async fn create(&self, record: &Record) -> Result<Outcome, StoreError> {
         let mut records = self.records();
-        // TODO: store `new` only if the record `_old` is still there, in the version `seen`.
-        // Otherwise store nothing, and answer `Replaced::Gone` or `Replaced::Changed`. Where
-        // `new` has another id, the old record has to go: the session has moved.
-        // Hint: `alive` and `add` do half of it. The map stays locked until you return, so what
-        // you have looked at cannot change before you write.
-        let version = Version(seen.0 + 1);
-        records.insert(new.id, (new.clone(), version));
-        Ok(Replaced::Done(version))
-    }
-}
-
-#[async_trait]
-impl SessionStore for Shelf {
-    async fn create(&self, record: &mut Record) -> Result<()> {
-        add(&mut self.records(), record);
-        Ok(())
+        if records.contains_key(&record.id) {
+            return Ok(Outcome::IdTaken);
+        }
+        records.insert(record.id, (record.clone(), Version(1)));
+        Ok(Outcome::Stored(Version(1)))
     }
 
-    async fn save(&self, record: &Record) -> Result<()> {
+    async fn compare_and_swap(
+        &self,
+        expected: Version,
+        new: &Record,
+    ) -> Result<Outcome, StoreError> {
         let mut records = self.records();
-        let version = records.get(&record.id).map_or(1, |(_, version)| version.0 + 1);
-        records.insert(record.id, (record.clone(), Version(version)));
-        Ok(())
+        // TODO: store `new` only if its record is still there, in the version `expected`.
+        // Otherwise store nothing, and answer `Outcome::Missing` or `Outcome::Conflict`.
+        // Hint: `current` does half of it. The map stays locked until you return, so what you have
+        // looked at cannot change before you write.
+        let next = Version(expected.0 + 1);
+        records.insert(new.id, (new.clone(), next));
+        Ok(Outcome::Stored(next))
     }
 
-    async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        Ok(self.load_versioned(id).await?.map(|(record, _)| record))
-    }
-
-    async fn delete(&self, id: &Id) -> Result<()> {
-        self.records().remove(id);
-        Ok(())
+    async fn delete(&self, id: &Id) -> Result<Option<Record>, StoreError> {
+        Ok(self.records().remove(id).map(|(record, _)| record))
     }
 }

@@ -3,19 +3,19 @@
 use std::{env, error::Error, path::PathBuf, process::ExitCode};
 
 use catalog::Catalog;
-use chapter_7::Place;
+use chapter_7::StoreUrl;
 use clap::Parser;
 
-/// The visit counter, with its sessions in whatever place you choose.
+/// The visit counter, with its sessions in the store that you choose.
 #[derive(Parser)]
 struct Options {
     /// Keep sessions in: memory, sqlite:FILE, postgres://…, redis://…, file:FOLDER or cookie:, and
     /// with cached+ in front of any but cookie: also in this server's memory
-    // A name and a password in a URL are for nobody else: neither for the list of processes, so
-    // there is a variable, nor for --help.
+    // A name and a password in a URL are secret. The list of processes shows arguments, so there is
+    // a variable; and --help does not show what it holds.
     #[arg(
         long,
-        value_name = "PLACE",
+        value_name = "STORE",
         env = "SESSION_STORE",
         hide_env_values = true,
         default_value = "sqlite:library.sqlite"
@@ -34,13 +34,13 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
-    let place: Place = options.store.parse()?;
+    let url: StoreUrl = options.store.parse()?;
     let keys = env::var_os("SESSION_KEYS");
     let keys = keys.as_deref().map(|keys| keys.to_string_lossy());
     let library = Catalog::open(&options.database).await?;
-    let (sessions, clearing) = chapter_7::open(&place, keys.as_deref()).await?;
+    let (sessions, clearing) = chapter_7::open(&url, keys.as_deref()).await?;
 
-    let app = chapter_7::app(library, &place, sessions);
+    let app = chapter_7::app(library, &url, sessions);
     let tries = [
         "restart the server, reload",
         "start a second server with the same --store, and go to both",

@@ -1,9 +1,9 @@
-//! One visit counter, and seven places to keep its sessions: an argument chooses.
+//! One visit counter, and seven stores for its sessions: an argument chooses.
 //!
 //! Run: `just run chapter-7 --store memory`
-//! Try: restart the server and reload, with one place and with another.
+//! Try: restart the server and reload, with one store and with another.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use askama::Template;
 use askama_web::WebTemplate;
@@ -15,28 +15,28 @@ use axum::{
 };
 use catalog::{Catalog, Counts};
 use sessions::{
-    AnyStore, Cached, Clearing, FileStore, MemoryStore, PostgresStore, RedisStore, SealingKeys,
-    Session, SessionLayer, SqliteStore,
+    Cached, Clearing, EncryptionKeys, FileStore, MemoryStore, PostgresStore, RedisStore, Session,
+    SessionLayer, SqliteStore, Store, StoreError,
 };
 
-mod place;
+mod store_url;
 
-use place::Kind;
-pub use place::Place;
+use store_url::Kind;
+pub use store_url::StoreUrl;
 
 const NUM_VISITS: &str = "num_visits";
 
 /// How long a server with `cached+` may show what another server has changed.
 const CACHED_FOR: Duration = Duration::from_secs(10);
 
-/// How often expired sessions are cleared where they do not go by themselves.
+/// How often expired sessions are cleared.
 const CLEARED_EVERY: Duration = Duration::from_secs(60);
 
 /// The whole chapter: a page that says where its sessions are, and which server it comes from.
-pub fn app(library: Catalog, place: &Place, sessions: SessionLayer) -> Router {
+pub fn app(library: Catalog, url: &StoreUrl, sessions: SessionLayer) -> Router {
     let routes = Router::new()
         .route("/", get(show_home))
-        .with_state(Server { library, place: place.to_string() })
+        .with_state(Server { library, store: url.to_string() })
         .layer(sessions);
     site::with_look(routes)
 }
@@ -48,61 +48,55 @@ async fn show_home(session: Session, State(server): State<Server>) -> Result<Hom
     // of the two visits; `update` loses none. Chapter 9 shows both.
     let num_visits = session.update(NUM_VISITS, |visits: &mut u64| *visits += 1).await?;
 
-    Ok(Home { counts, num_visits, place: server.place, process: std::process::id() })
+    Ok(Home { counts, num_visits, store: server.store, process: std::process::id() })
 }
 
-/// Opens the place, and starts to clear it where expired sessions do not go by themselves.
+/// Opens the store, and starts to clear it, for as long as the [`Clearing`] lives.
 ///
 /// `keys` are for `cookie:`, the newest first; without any it makes one and warns.
 ///
 /// # Errors
 ///
-/// [`Unusable`], where sessions cannot be kept there.
+/// [`Unusable`], if sessions cannot be kept there.
 pub async fn open(
-    place: &Place,
+    url: &StoreUrl,
     keys: Option<&str>,
 ) -> Result<(SessionLayer, Option<Clearing>), Unusable> {
-    let opened = match &place.kind {
-        Kind::Memory => Ok(AnyStore::new(MemoryStore::default())),
-        Kind::Sqlite(file) => SqliteStore::open(file).await.map(AnyStore::new),
-        Kind::Postgres(url) => PostgresStore::open(url.as_str()).await.map(AnyStore::new),
-        Kind::Redis(url) => RedisStore::open(url.as_str()).await.map(AnyStore::new),
-        Kind::File(folder) => FileStore::open(folder).await.map(AnyStore::new),
-        Kind::Cookie => return Ok((SessionLayer::sealed(sealing_keys(keys)?), None)),
-    };
-    let store = opened.map_err(|why| match &place.kind {
-        Kind::Sqlite(_) => Unusable(format!(
-            "cannot keep sessions in {place} ({why}): choose another file, in a folder that has \
-             room and where you may write"
-        )),
-        // The others say themselves what was tried, and what to do.
-        _ => Unusable(why.to_string()),
-    })?;
-    let store = match place.cached {
-        true => AnyStore::new(Cached::new(store, CACHED_FOR)),
-        false => store,
-    };
-    // Memory cannot tell what has expired, and Redis has forgotten it.
-    let keeps_expired = matches!(place.kind, Kind::Sqlite(_) | Kind::Postgres(_) | Kind::File(_));
-    let clearing = keeps_expired.then(|| Clearing::start(store.clone(), CLEARED_EVERY));
-    Ok((SessionLayer::new(store), clearing))
+    if let Kind::Cookie = url.kind {
+        return Ok((SessionLayer::encrypted_cookie(encryption_keys(keys)?), None));
+    }
+    // The error says what was tried, and what to do.
+    let store = open_store(&url.kind).await.map_err(|why| Unusable(why.to_string()))?;
+    let store = if url.cached { Arc::new(Cached::new(store, CACHED_FOR)) } else { store };
+    let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
+    Ok((SessionLayer::new(store), Some(clearing)))
 }
 
-fn sealing_keys(keys: Option<&str>) -> Result<SealingKeys, Unusable> {
+async fn open_store(kind: &Kind) -> Result<Arc<dyn Store>, StoreError> {
+    Ok(match kind {
+        Kind::Memory | Kind::Cookie => Arc::new(MemoryStore::default()),
+        Kind::Sqlite(file) => Arc::new(SqliteStore::open(file).await?),
+        Kind::Postgres(url) => Arc::new(PostgresStore::open(url.as_str()).await?),
+        Kind::Redis(url) => Arc::new(RedisStore::open(url.as_str()).await?),
+        Kind::File(folder) => Arc::new(FileStore::open(folder).await?),
+    })
+}
+
+fn encryption_keys(keys: Option<&str>) -> Result<EncryptionKeys, Unusable> {
     if let Some(keys) = keys {
         return keys.parse().map_err(|why| Unusable(format!("SESSION_KEYS: {why}")));
     }
     eprintln!(
-        "warning: SESSION_KEYS is not set. Sessions are sealed with a new key, and end with this \
+        "warning: SESSION_KEYS is not set. Sessions are encrypted with a new key, and end with this \
          server. Make a key that stays: export SESSION_KEYS=$(openssl rand -hex 32)"
     );
-    Ok(SealingKeys::generate())
+    Ok(EncryptionKeys::generate())
 }
 
 #[derive(Clone)]
 struct Server {
     library: Catalog,
-    place: String,
+    store: String,
 }
 
 #[derive(Template, WebTemplate)]
@@ -110,11 +104,11 @@ struct Server {
 struct Home {
     counts: Counts,
     num_visits: u64,
-    place: String,
+    store: String,
     process: u32,
 }
 
-/// Why no session can be kept there, in one line for whoever starts the program.
+/// Why no session can be kept there, in one line for the person who starts the program.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unusable(pub(crate) String);

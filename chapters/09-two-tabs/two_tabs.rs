@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
-use sessions::{SessionLayer, Store};
+use sessions::{ForTowerSessions, SessionLayer, Store};
 use tower_sessions::{SessionManagerLayer, cookie::SameSite};
 
 const BOOKS: &str = "books";
@@ -24,7 +24,7 @@ pub type Pause = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send
 
 /// The whole chapter: the same basket twice, kept the usual way and kept exactly.
 pub fn app(store: impl Store + Clone, pause: Pause) -> Router {
-    let usual_layer = SessionManagerLayer::new(store.clone())
+    let usual_layer = SessionManagerLayer::new(ForTowerSessions::new(store.clone()))
         .with_name("usualid")
         .with_secure(false)
         .with_same_site(SameSite::Lax);

@@ -23,7 +23,8 @@ use tower_sessions::session::Id;
 
 use crate::{
     Session, Store,
-    config::{Builder, Config},
+    builder::Builder,
+    config::Config,
     cookie::{self, CookieContent, IdCookie},
 };
 
@@ -217,9 +218,7 @@ async fn finish(
     let headers = response.headers_mut();
     if session.was_looked_at() || cookie.is_some() {
         vary_by_cookie(headers);
-        headers
-            .entry(CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("private, no-cache"));
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     }
     if let Some(cookie) = cookie {
         let cookie = HeaderValue::try_from(cookie.to_string());

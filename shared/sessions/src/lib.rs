@@ -165,6 +165,7 @@
 //!
 //! The model is Django's documentation page "How to use sessions".
 
+mod builder;
 mod clearing;
 mod config;
 mod cookie;
@@ -175,8 +176,9 @@ mod stores;
 pub mod testing;
 
 pub use ::cookie::SameSite;
+pub use builder::Builder;
 pub use clearing::{Clearing, clear_expired};
-pub use config::{Builder, Misconfigured, Secure};
+pub use config::{Misconfigured, Secure};
 pub use error::Error;
 pub use layer::{SessionLayer, SessionService};
 pub use session::{Session, ValueMut};

@@ -228,11 +228,8 @@ async fn a_swapped_record_is_found_in_its_new_version(store: impl Store) {
     let (first, mut seen) = stored(&store, "mini").await;
     let (other, _) = stored(&store, "rover").await;
     for car in ["beetle", "camper", "mini"] {
-        let next = Record {
-            id: first.id,
-            expiry_date: first.expiry_date + Duration::DAY,
-            ..record(car)
-        };
+        let next =
+            Record { id: first.id, expiry_date: first.expiry_date + Duration::DAY, ..record(car) };
         let version = swap(&store, seen, &next).await;
         assert_ne!(version, seen, "{requirement}");
         assert_eq!(assert_found(&store, &next, requirement).await, version, "{requirement}");

@@ -1,4 +1,4 @@
-//! All that asks the store: load, save, update, and the merge after a conflict.
+//! The commit: save, update, and the merge after a conflict.
 //!
 //! Two requests of one visitor may have the session at the same time, on one server or on two. No
 //! request waits for the other; instead each write is checked (*optimistic locking*):
@@ -15,33 +15,22 @@
 //!              missing: another request has ended the session ──► Interrupted, 409
 //! ```
 //!
-//! Changes are kept apart from what is stored (`dictionary.rs`). That is what makes the merge a
+//! Changes are kept apart from what is stored (`changes.rs`). That is what makes the merge a
 //! matter of one line: the same changes are laid over the newer record.
 
-use std::{sync::Arc, sync::atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 use serde::{Serialize, de::DeserializeOwned};
-use time::{Duration, OffsetDateTime};
-use tokio::time::{Duration as StdDuration, Instant, timeout};
-use tower_sessions::{
-    session::{Id, Record},
-    session_store,
-};
+use time::Duration;
+use tower_sessions::session::{Id, Record};
 
 use super::{
     Session, State,
-    dictionary::Data,
+    changes::Data,
     moved,
     value::{check_depth, to_json},
 };
-use crate::{Error, Outcome, Store, Version};
-
-/// How long one request waits for its store, all its questions together.
-pub(crate) const PATIENCE: StdDuration = StdDuration::from_secs(5);
-
-/// How many cookies of the session's name are looked up at most. A browser sends several if they
-/// were set for different paths or domains.
-const CLAIMS: usize = 4;
+use crate::{Error, Outcome, Version};
 
 /// What becomes of the browser's cookie.
 #[derive(Debug)]
@@ -54,56 +43,8 @@ pub(crate) enum CookieChange {
     Remove,
 }
 
-/// # Asking the store
+/// # Storing it during the request
 impl Session {
-    /// Loads the session, unless that has been done. The extractor calls this; middleware that
-    /// takes the session out of the request's extensions has to call it.
-    ///
-    /// ```
-    /// # async fn middleware(session: sessions::Session) -> Result<(), sessions::Error> {
-    /// session.load().await?;
-    /// let is_newcomer = session.is_empty();
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Store`] if the store cannot be reached.
-    pub async fn load(&self) -> Result<(), Error> {
-        self.0.asked_for.store(true, Ordering::Relaxed);
-        self.0.loaded.get_or_try_init(|| self.find()).await.map(drop)
-    }
-
-    /// Looks for the session that one of the cookies names.
-    async fn find(&self) -> Result<(), Error> {
-        for id in self.claims().iter().take(CLAIMS) {
-            let (record, version) = match self.ask(self.store().load(id)).await {
-                Ok(Some(found)) => found,
-                Ok(None) => continue,
-                Err(session_store::Error::Decode(cause)) => {
-                    tracing::warn!(cause, "a stored session cannot be read; it counts as empty");
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            // A store may be late in clearing what has expired. And the id that a session has
-            // moved away from is good for nothing: an attacker may have planted it.
-            let is_expired = record.expiry_date <= OffsetDateTime::now_utc();
-            if is_expired || moved::to(&record).is_some() {
-                continue;
-            }
-            let mut state = self.0.state.lock();
-            (state.id, state.version) = (Some(record.id), version);
-            state.dictionary.set_stored(record.data);
-            tracing::debug!("session loaded");
-            return Ok(());
-        }
-        // An id that the store does not know is never adopted. If it were, an attacker who planted
-        // it would share the session that the visitor is about to fill (session fixation).
-        tracing::debug!(claims = self.claims().len(), "no session found");
-        Ok(())
-    }
-
     /// Stores the session now, with all changes so far, and returns its id. The cookie goes out
     /// with the response.
     ///
@@ -179,14 +120,14 @@ impl Session {
                     self.insert(key, json)?;
                     return Ok(value);
                 };
-                let data = state.dictionary.stored_with(key, json);
+                let data = state.data.stored_with(key, json);
                 (state.version, self.record(id, data))
             };
             match self.ask(self.store().compare_and_swap(version, &record)).await? {
                 Outcome::Stored(version) => {
                     tracing::debug!("session updated");
                     let mut state = self.still_in(flushes)?;
-                    state.dictionary.set_updated(key, record.data);
+                    state.data.set_updated(key, record.data);
                     (state.version, state.stored) = (version, true);
                     return Ok(value);
                 }
@@ -207,7 +148,7 @@ impl Session {
         }
         let (is_empty, was_stored, is_changed, has_moved) = {
             let state = self.0.state.lock();
-            let is_empty = state.id.is_none() && state.dictionary.is_empty();
+            let is_empty = state.id.is_none() && state.data.is_empty();
             (is_empty, state.stored, state.modified || state.cycle, state.moved)
         };
         if is_empty {
@@ -322,14 +263,14 @@ impl Session {
             }
         }
         // Changes through `get_mut` come here unchecked.
-        state.dictionary.changed().try_for_each(|(key, value)| check_depth(key, value))?;
-        let (stored, size) = state.dictionary.sizes();
+        state.data.changed().try_for_each(|(key, value)| check_depth(key, value))?;
+        let (stored, size) = state.data.sizes();
         let limit = self.0.config.size_limit;
         if size > limit && size > stored {
             return Err(Error::TooLarge { size, limit });
         }
         let id = state.id.filter(|_| !state.cycle).unwrap_or_default();
-        Ok((state.id, state.version, self.record(id, state.dictionary.to_data())))
+        Ok((state.id, state.version, self.record(id, state.data.to_data())))
     }
 
     /// Gives the session a new id, in two steps. The new record is stored before the old one goes,
@@ -365,7 +306,7 @@ impl Session {
             let is_current = state.flushes == flushes;
             if is_current {
                 (state.id, state.version) = (Some(record.id), version);
-                state.dictionary.set_saved(record.data.clone());
+                state.data.set_saved(record.data.clone());
                 (state.modified, state.cycle, state.stored) = (false, false, true);
             }
             is_current
@@ -396,7 +337,7 @@ impl Session {
         // It was flushed while this request waited for the store? Then this is another session.
         let mut state = self.still_in(flushes)?;
         (state.id, state.version) = (Some(id), version);
-        state.dictionary.set_stored(record.data);
+        state.data.set_stored(record.data);
         if has_moved {
             // It has a new id already, and one move is enough.
             (state.moved, state.cycle) = (true, false);
@@ -413,33 +354,5 @@ impl Session {
     fn record(&self, id: Id, data: Data) -> Record {
         let expiry_date = self.stored_expiry_date(&data);
         Record { id, data, expiry_date }
-    }
-
-    pub(super) fn store(&self) -> &dyn Store {
-        &*self.opened().0
-    }
-
-    /// The ids that the cookies name.
-    pub(super) fn claims(&self) -> &[Id] {
-        &self.opened().1
-    }
-
-    fn opened(&self) -> &(Arc<dyn Store>, Vec<Id>) {
-        self.0.claims.get_or_init(|| self.0.content.open(&self.0.cookies))
-    }
-
-    /// Asks the store, and waits no longer than this request may wait in all.
-    pub(super) async fn ask<T>(
-        &self,
-        question: impl Future<Output = session_store::Result<T>>,
-    ) -> session_store::Result<T> {
-        let (left, start) = (*self.0.patience.lock(), Instant::now());
-        let answer = timeout(left, question).await;
-        let mut patience = self.0.patience.lock();
-        *patience = patience.saturating_sub(start.elapsed());
-        answer.unwrap_or_else(|_| {
-            let seconds = PATIENCE.as_secs();
-            Err(session_store::Error::Backend(format!("no answer within {seconds} seconds")))
-        })
     }
 }

@@ -1,136 +1,362 @@
-//! The data of a session: what the store has, and what this request has changed.
+//! The dictionary: what a handler reads and changes. These are plain calls, and nothing is awaited.
 
-use std::collections::HashMap;
-
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use tower_sessions::session::Id;
 
-use super::{moved::MOVED, size::json_size};
+use super::{
+    Session, State, ValueMut,
+    changes::{entry_size, is_reserved},
+    value::{from_json, to_json},
+};
+use crate::Error;
 
-pub(crate) type Data = HashMap<String, Value>;
-
-/// Where a chosen expiry is kept: in the data, so that it lasts as long as the session. The key
-/// is Django's.
-pub(crate) const EXPIRY: &str = "_session_expiry";
-
-/// Keys of the framework's own. Handlers neither see nor write them, and they do not count towards
-/// the size of the session.
-pub(crate) fn is_reserved(key: &str) -> bool {
-    [EXPIRY, MOVED].contains(&key)
-}
-
-/// The changes lie over what is stored, so that both can be told apart until the commit: if another
-/// request stores something in the meantime, the changes of this one are laid over that.
-#[derive(Default)]
-pub(crate) struct Dictionary {
-    /// As it was last seen in the store.
-    stored: Data,
-    /// A new value, or `None` for a key that was removed.
-    changes: HashMap<String, Option<Value>>,
-    /// Bytes of JSON, of `stored` alone and with the changes; `None` until they are asked for.
-    stored_size: Option<usize>,
-    size: Option<usize>,
-}
-
-impl Dictionary {
-    /// Takes over what the store has now. The changes of this request stay on top.
-    pub fn set_stored(&mut self, stored: Data) {
-        self.stored = stored;
-        (self.stored_size, self.size) = (None, None);
+/// # The dictionary
+impl Session {
+    /// The value for `key`, or `None` if the key is missing or its value is null. It is a copy: to
+    /// change it in the session, [`insert`](Session::insert) it again, or use
+    /// [`update`](Session::update).
+    ///
+    /// Django: `request.session.get(key)`. For a default, add `.unwrap_or(…)`; like Django's, it
+    /// is not stored.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) -> Result<(), sessions::Error> {
+    /// let my_car = session.get("my_car")?.unwrap_or("mini".to_owned());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongType`] if the stored value is not a `T`; it stays in the session.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
+        self.look().value(key).map(|value| from_json(key, value)).transpose()
     }
 
-    /// The changes are stored, and `data` is what the store has now.
-    pub fn set_saved(&mut self, data: Data) {
-        self.changes.clear();
-        self.set_stored(data);
+    /// The value for `key`.
+    ///
+    /// Django: `request.session[key]`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) -> Result<(), sessions::Error> {
+    /// let my_car: String = session.require("my_car")?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Missing`] if the key is missing (in Django a `KeyError`), and
+    /// [`Error::WrongType`] as for [`get`](Session::get).
+    pub fn require<T: DeserializeOwned>(&self, key: &str) -> Result<T, Error> {
+        self.get(key)?.ok_or_else(|| Error::Missing { key: key.to_owned() })
     }
 
-    /// One change is stored, and `data` is what the store has now. The others wait.
-    pub fn set_updated(&mut self, key: &str, data: Data) {
-        self.changes.remove(key);
-        self.set_stored(data);
+    /// Stores `value` under `key`, and marks the session as modified even if the same value was
+    /// there before.
+    ///
+    /// Django: `request.session[key] = value`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) -> Result<(), sessions::Error> {
+    /// session.insert("my_car", "mini")?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStorable`] if JSON cannot hold the value, or if it nests deeper than 100
+    /// levels; [`Error::TooLarge`] if the session would grow beyond its limit;
+    /// [`Error::ReservedKey`]; [`Error::ResponseSent`]. The session is then unchanged. JSON has no
+    /// NaN and no infinity: serde_json makes them null.
+    pub fn insert(&self, key: &str, value: impl Serialize) -> Result<(), Error> {
+        self.extend([(key, value)])
     }
 
-    pub fn get(&self, key: &str) -> Option<&Value> {
-        match self.changes.get(key) {
-            Some(changed) => changed.as_ref(),
-            None => self.stored.get(key),
+    /// Stores several values, or none of them.
+    ///
+    /// Django: `request.session.update({…})`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) -> Result<(), sessions::Error> {
+    /// session.extend([("my_car", "mini"), ("colour", "red")])?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`insert`](Session::insert); the session is then unchanged.
+    pub fn extend<K: Into<String>, V: Serialize>(
+        &self,
+        values: impl IntoIterator<Item = (K, V)>,
+    ) -> Result<(), Error> {
+        let mut added = Vec::new();
+        for (key, value) in values {
+            let key = key.into();
+            let value = to_json(&key, value)?;
+            added.push((key, value));
+        }
+        let limit = self.0.config.size_limit;
+        let mut state = self.look();
+        if state.responded {
+            return Err(Error::ResponseSent);
+        }
+        state.check_growth(&added, limit)?;
+        for (key, value) in added {
+            state.data.put(key, value);
+        }
+        state.modified = true;
+        Ok(())
+    }
+
+    /// Takes `key` out and returns its value. Only a key that was there marks the session as
+    /// modified.
+    ///
+    /// Django: `request.session.pop(key, None)` and `del request.session[key]`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// if let Some(my_car) = session.remove("my_car") {
+    ///     println!("{my_car} has left the garage");
+    /// }
+    /// # }
+    /// ```
+    pub fn remove(&self, key: &str) -> Option<Value> {
+        if is_reserved(key) || self.look().data.get(key).is_none() {
+            return None;
+        }
+        self.change().data.remove(key)
+    }
+
+    /// The value for `key`, after storing `value` there if the key was missing or null.
+    ///
+    /// Django: `request.session.setdefault(key, value)`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) -> Result<(), sessions::Error> {
+    /// let my_car = session.get_or_insert("my_car", "mini".to_owned())?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As for [`get`](Session::get) and [`insert`](Session::insert).
+    pub fn get_or_insert<T: DeserializeOwned + Serialize>(
+        &self,
+        key: &str,
+        value: T,
+    ) -> Result<T, Error> {
+        match self.get(key)? {
+            Some(stored) => Ok(stored),
+            None => {
+                self.insert(key, &value)?;
+                Ok(value)
+            }
         }
     }
 
-    pub fn put(&mut self, key: String, value: Value) {
-        self.count(&key, Some(&value));
-        self.changes.insert(key, Some(value));
+    /// Is there a value for `key`? Null is one.
+    ///
+    /// Django: `key in request.session`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// let has_car = session.contains_key("my_car");
+    /// # }
+    /// ```
+    pub fn contains_key(&self, key: &str) -> bool {
+        let state = self.look();
+        !is_reserved(key) && state.data.get(key).is_some()
     }
 
-    pub fn remove(&mut self, key: &str) -> Option<Value> {
-        let removed = self.get(key)?.clone();
-        self.count(key, None);
-        self.changes.insert(key.to_owned(), None);
-        Some(removed)
+    /// The visitor's keys, in alphabetical order.
+    ///
+    /// Django: `request.session.keys()`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// let what_we_know_of_you = session.keys().join(", ");
+    /// # }
+    /// ```
+    pub fn keys(&self) -> Vec<String> {
+        self.iter().map(|(key, _)| key).collect()
     }
 
-    pub fn clear(&mut self) {
-        let keys: Vec<_> = self.iter().map(|(key, _)| key.to_owned()).collect();
-        for key in keys {
-            self.remove(&key);
-        }
+    /// The visitor's values, in the order of their keys.
+    ///
+    /// Django: `request.session.values()`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// let texts = session.values().iter().filter(|value| value.is_string()).count();
+    /// # }
+    /// ```
+    pub fn values(&self) -> Vec<Value> {
+        self.iter().map(|(_, value)| value).collect()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        let stored = self.stored.iter().filter(|(key, _)| !self.changes.contains_key(*key));
-        let changed = self.changes.iter().filter_map(|(key, it)| Some((key, it.as_ref()?)));
-        stored.chain(changed).map(|(key, value)| (key.as_str(), value))
+    /// The visitor's keys and copies of their values, as they are now, in the order of the keys.
+    ///
+    /// Django: `request.session.items()`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// for (key, value) in session.iter() {
+    ///     println!("{key}: {value}");
+    /// }
+    /// # }
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = (String, Value)> + use<> {
+        let mut entries: Vec<_> = self
+            .look()
+            .data
+            .iter()
+            .filter(|(key, _)| !is_reserved(key))
+            .map(|(key, value)| (key.to_owned(), value.clone()))
+            .collect();
+        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        entries.into_iter()
     }
 
+    /// Empties the session, a chosen expiry included. Its id and its cookie stay; to end those too,
+    /// use [`flush`](Session::flush). A key that another request adds meanwhile stays as well.
+    ///
+    /// Django: `request.session.clear()`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// session.clear();
+    /// assert!(session.keys().is_empty());
+    /// # }
+    /// ```
+    pub fn clear(&self) {
+        self.change().data.clear();
+    }
+
+    /// Is there neither a stored record nor any data?
+    ///
+    /// Django: `request.session.is_empty()`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// let is_newcomer = session.is_empty();
+    /// # }
+    /// ```
     pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        let state = self.look();
+        state.id.is_none() && state.data.is_empty()
     }
 
-    /// The changed values that are there, without those that were removed.
-    pub fn changed(&self) -> impl Iterator<Item = (&String, &Value)> {
-        self.changes.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)))
-    }
-
-    /// What a commit stores: the changes laid over what is stored.
-    pub fn to_data(&self) -> Data {
-        self.iter().map(|(key, value)| (key.to_owned(), value.clone())).collect()
-    }
-
-    /// What an update of one key stores: that key, and none of the other changes.
-    pub fn stored_with(&self, key: &str, value: Value) -> Data {
-        let mut data = self.stored.clone();
-        data.insert(key.to_owned(), value);
-        data
-    }
-
-    /// Bytes of JSON that the session takes in the store, and would take with the changes.
-    pub fn sizes(&mut self) -> (usize, usize) {
-        let stored = *self.stored_size.get_or_insert_with(|| data_size(&self.stored));
-        if self.size.is_none() {
-            let entries: usize = self.iter().map(|(key, value)| entry_size(key, value)).sum();
-            self.size = Some(BRACES + entries);
+    /// Lends the value for `key`, for changes inside it. As in Django, the session does not
+    /// notice them: call [`set_modified`](Session::set_modified), or the change is lost with this
+    /// request. [`update`](Session::update) needs no such call.
+    ///
+    /// The change is in the session once the loan is dropped. If the value was changed in another
+    /// way meanwhile, by a second loan or by an `update`, both changes are kept, field by field; of
+    /// two changes to one field the loan that is dropped last wins.
+    ///
+    /// Django: `request.session["my_car"]["wheels"] = "alloy"`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// if let Some(mut my_car) = session.get_mut("my_car") {
+    ///     my_car["wheels"] = "alloy".into();
+    ///     session.set_modified(true);
+    /// }
+    /// # }
+    /// ```
+    pub fn get_mut(&self, key: &str) -> Option<ValueMut<'_>> {
+        if is_reserved(key) {
+            return None;
         }
-        (stored, self.size.unwrap_or(stored))
+        let value = self.look().data.get(key)?.clone();
+        Some(ValueMut::new(self, key, value))
     }
 
-    /// Keeps the size up to date, so that a change costs what its value costs, however large the
-    /// session is.
-    fn count(&mut self, key: &str, new: Option<&Value>) {
-        let Some(size) = self.size else { return };
-        let old = self.get(key).map_or(0, |old| entry_size(key, old));
-        self.size = Some(size - old + new.map_or(0, |new| entry_size(key, new)));
+    /// Says whether the session is to be saved after this request. A new id that was asked for by
+    /// [`cycle_id`](Session::cycle_id) is stored in any case.
+    ///
+    /// Django: `request.session.modified = True`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// session.set_modified(true);
+    /// # }
+    /// ```
+    pub fn set_modified(&self, modified: bool) {
+        self.look().modified = modified;
+    }
+
+    /// Is the session to be saved after this request?
+    ///
+    /// Django: `request.session.modified`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// session.clear();
+    /// assert!(session.is_modified());
+    /// # }
+    /// ```
+    pub fn is_modified(&self) -> bool {
+        self.0.state.lock().modified
+    }
+
+    /// Did the handler look at the session during this request?
+    ///
+    /// Django: `request.session.accessed`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// session.contains_key("my_car");
+    /// assert!(session.is_accessed());
+    /// # }
+    /// ```
+    pub fn is_accessed(&self) -> bool {
+        self.0.state.lock().accessed
+    }
+
+    /// The id of the stored record; `None` before the first save, after
+    /// [`flush`](Session::flush) and [`cycle_id`](Session::cycle_id), and for a visitor whose id
+    /// the store does not know. [`save`](Session::save) gives a session its id at once. A request
+    /// that sends this id has the session: do not log it.
+    ///
+    /// Django: `request.session.session_key`.
+    ///
+    /// ```
+    /// # fn handler(session: sessions::Session) {
+    /// let is_stored = session.id().is_some();
+    /// # }
+    /// ```
+    pub fn id(&self) -> Option<Id> {
+        let state = self.look();
+        state.id.filter(|_| !state.cycle)
     }
 }
 
-/// Bytes of JSON of such data, without the framework's own keys.
-pub(crate) fn data_size(data: &Data) -> usize {
-    BRACES + data.iter().map(|(key, value)| entry_size(key, value)).sum::<usize>()
-}
+impl State {
+    /// The visitor's value for this key; null counts as none.
+    pub(super) fn value(&self, key: &str) -> Option<&Value> {
+        self.data.get(key).filter(|value| !is_reserved(key) && !value.is_null())
+    }
 
-/// Two braces, and no comma after the last entry.
-const BRACES: usize = 1;
-
-/// With the colon and the comma.
-pub(crate) fn entry_size(key: &str, value: &Value) -> usize {
-    if is_reserved(key) { 0 } else { json_size(&key) + json_size(value) + 2 }
+    /// Refuses reserved keys, and what would make the session grow beyond its limit. A session that
+    /// is larger already, from before the limit was lowered, may shrink or stay as it is.
+    pub(super) fn check_growth(
+        &mut self,
+        added: &[(String, Value)],
+        limit: usize,
+    ) -> Result<(), Error> {
+        let (stored, mut size) = self.data.sizes();
+        let before = size;
+        for (key, value) in added {
+            if is_reserved(key) {
+                return Err(Error::ReservedKey { key: key.clone() });
+            }
+            let old = self.data.get(key).map_or(0, |old| entry_size(key, old));
+            size = size + entry_size(key, value) - old;
+        }
+        match size > limit && size > stored.max(before) {
+            true => Err(Error::TooLarge { size, limit }),
+            false => Ok(()),
+        }
+    }
 }

@@ -5,7 +5,7 @@ use tower_sessions::{Expiry, session::Id, session_store};
 
 use super::{
     Session, State,
-    dictionary::{Data, EXPIRY},
+    changes::{Data, EXPIRY},
     moved,
 };
 use crate::Error;
@@ -122,10 +122,11 @@ impl Session {
         let mut state = self.change();
         match expiry {
             Some(expiry) => {
-                let chosen = serde_json::to_value(clamped(expiry)).expect("an expiry is plain data");
-                state.dictionary.put(EXPIRY.to_owned(), chosen);
+                let chosen =
+                    serde_json::to_value(clamped(expiry)).expect("an expiry is plain data");
+                state.data.put(EXPIRY.to_owned(), chosen);
             }
-            None => drop(state.dictionary.remove(EXPIRY)),
+            None => drop(state.data.remove(EXPIRY)),
         }
     }
 
@@ -205,7 +206,7 @@ impl Session {
     /// ```
     pub fn test_cookie_worked(&self) -> bool {
         let (key, value) = TEST_COOKIE;
-        self.look().dictionary.get(key).is_some_and(|found| found == value)
+        self.look().data.get(key).is_some_and(|found| found == value)
     }
 
     /// Removes the mark.
@@ -272,7 +273,7 @@ impl Session {
 
 impl State {
     fn chosen_expiry(&self) -> Option<Expiry> {
-        serde_json::from_value(self.dictionary.get(EXPIRY)?.clone()).ok()
+        serde_json::from_value(self.data.get(EXPIRY)?.clone()).ok()
     }
 }
 

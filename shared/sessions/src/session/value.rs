@@ -57,9 +57,9 @@ impl Drop for ValueMut<'_> {
         let Some(lent) = self.lent.take() else { return };
         let mut state = self.session.look();
         // A key that was removed meanwhile, or a session that was ended, does not come back.
-        if let Some(current) = state.dictionary.get(&self.key) {
+        if let Some(current) = state.data.get(&self.key) {
             let merged = merge(&lent, self.value.take(), current);
-            state.dictionary.put(self.key.clone(), merged);
+            state.data.put(self.key.clone(), merged);
         }
     }
 }

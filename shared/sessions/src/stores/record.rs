@@ -47,10 +47,7 @@ impl Row {
 pub(crate) type Columns = (String, i64, i64);
 
 /// The record of this id that such a row holds.
-pub(crate) fn decode(
-    id: &Id,
-    (data, expiry_date, version): Columns,
-) -> Result<(Record, Version)> {
+pub(crate) fn decode(id: &Id, (data, expiry_date, version): Columns) -> Result<(Record, Version)> {
     let record = Record {
         id: *id,
         data: serde_json::from_str(&data).map_err(undecodable)?,

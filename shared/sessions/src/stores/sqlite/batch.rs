@@ -283,7 +283,9 @@ async fn write_all(database: Database, queue: Queue<Job>) {
                     let _ = reply.send(Ok(written));
                 }
             }
-            Err(error) => replies.into_iter().for_each(|reply| drop(reply.send(Err(again(&error))))),
+            Err(error) => {
+                replies.into_iter().for_each(|reply| drop(reply.send(Err(again(&error)))))
+            }
         }
     }
 }
@@ -335,7 +337,14 @@ async fn store_visits(
         };
         let is_new = matches!(write, Write::Create(_));
         let hash = hex::encode(&row.id_hash);
-        rows.push((prefix(&row.id_hash), hash, &row.data, row.expiry_date, version.0 as i64, is_new));
+        rows.push((
+            prefix(&row.id_hash),
+            hash,
+            &row.data,
+            row.expiry_date,
+            version.0 as i64,
+            is_new,
+        ));
         stored.push(Written::Outcome(Outcome::Stored(version)));
     }
     let statement = sqlx::query(

@@ -164,7 +164,11 @@ async fn create(db: &mut SqliteConnection, row: &Row) -> sqlx::Result<Outcome> {
     .bind(&row.id_hash)
     .bind(&row.data)
     .bind(row.expiry_date);
-    Ok(if changes_a_row(db, created).await? { Outcome::Stored(Version(1)) } else { Outcome::IdTaken })
+    Ok(if changes_a_row(db, created).await? {
+        Outcome::Stored(Version(1))
+    } else {
+        Outcome::IdTaken
+    })
 }
 
 async fn compare_and_swap(

@@ -1,4 +1,4 @@
-//! The places as `--store` names them, and as everybody may see them.
+//! The stores as `--store` names them, and as every visitor may see them.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
@@ -6,10 +6,10 @@ use url::{Position, Url};
 
 use crate::Unusable;
 
-/// Where sessions are kept, as `--store` says it.
+/// A store, as `--store` names it.
 #[derive(Clone)]
-pub struct Place {
-    /// Also in this server's memory?
+pub struct StoreUrl {
+    /// With a cache in this server's memory in front of it?
     pub(crate) cached: bool,
     pub(crate) kind: Kind,
 }
@@ -24,26 +24,29 @@ pub(crate) enum Kind {
     Cookie,
 }
 
-impl FromStr for Place {
+impl FromStr for StoreUrl {
     type Err = Unusable;
 
-    fn from_str(text: &str) -> Result<Place, Unusable> {
-        let (cached, place) = match text.strip_prefix("cached+") {
-            Some(place) => (true, place),
+    fn from_str(text: &str) -> Result<StoreUrl, Unusable> {
+        let (cached, store) = match text.strip_prefix("cached+") {
+            Some(store) => (true, store),
             None => (false, text),
         };
-        let kind = match place.split_once(':') {
-            None if place == "memory" => Kind::Memory,
-            Some(("sqlite", file)) if !file.is_empty() => Kind::Sqlite(file.into()),
-            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
-                Kind::Postgres(parse_url(place)?)
+        let kind = match store.split_once(':') {
+            None if store == "memory" => Kind::Memory,
+            // `sqlite://FILE` is how sqlx writes it: three slashes for a path from the root.
+            Some(("sqlite", file)) if !file.trim_start_matches("//").is_empty() => {
+                Kind::Sqlite(file.strip_prefix("//").unwrap_or(file).into())
             }
-            Some(("redis", rest)) if rest.starts_with("//") => Kind::Redis(parse_url(place)?),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+                Kind::Postgres(parse_url(store)?)
+            }
+            Some(("redis", rest)) if rest.starts_with("//") => Kind::Redis(parse_url(store)?),
             Some(("file", folder)) if !folder.is_empty() => Kind::File(folder.into()),
             Some(("cookie", "")) if !cached => Kind::Cookie,
-            _ => return Err(Unusable(why_not(cached, place))),
+            _ => return Err(Unusable(why_not(cached, store))),
         };
-        Ok(Place { cached, kind })
+        Ok(StoreUrl { cached, kind })
     }
 }
 
@@ -60,25 +63,25 @@ fn parse_url(text: &str) -> Result<Url, Unusable> {
     )))
 }
 
-fn why_not(cached: bool, place: &str) -> String {
+fn why_not(cached: bool, store: &str) -> String {
     // What follows a colon may be a password, and stays out of the message.
-    let name = place.split_inclusive(':').next().unwrap_or_default();
+    let name = store.split_inclusive(':').next().unwrap_or_default();
     match name {
         "cookie:" if cached => "cached+cookie: has nothing to cache, since each request brings \
                                 its session along; say cookie: alone"
             .to_owned(),
-        _ if name.starts_with("cached+") => "a cache in front of a cache helps nobody; say \
+        _ if name.starts_with("cached+") => "a cache in front of a cache has no use; say \
                                              cached+ once"
             .to_owned(),
         _ => format!(
-            "{name:?} is no place for sessions; there are memory, sqlite:FILE, postgres://…, \
+            "{name:?} is not a store; there are memory, sqlite:FILE, postgres://…, \
              redis://…, file:FOLDER and cookie:, and cached+ in front of any but cookie:"
         ),
     }
 }
 
-/// For everybody to see, so without user and password.
-impl fmt::Display for Place {
+/// For every visitor to see, so without user and password.
+impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.cached {
             f.write_str("cached+")?;
