@@ -51,6 +51,10 @@ docs:
 book:
     mdbook build docs
 
+# Print how shared/sessions reads: its longest file and function, its comments, its types
+reading:
+    cargo test --package tests --test reading -- --ignored --nocapture
+
 # Measure how many visits a second: just bench, just bench --million, just bench --store memory
 bench *options:
     cargo run --release --package tests --bin bench -- {{ options }}
