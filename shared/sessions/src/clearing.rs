@@ -31,6 +31,7 @@ pub async fn clear_expired(store: &impl Store) -> Result<u64, session_store::Err
     loop {
         let step = store.clear_expired(STEP).await?;
         cleared += step;
+        // Fewer than it was allowed: there are no more.
         if step < u64::from(STEP) {
             return Ok(cleared);
         }
@@ -111,6 +112,7 @@ async fn clear_for_ever(store: impl Store, period: Duration) {
     // After a long step, the next one waits for a whole period again.
     due.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
     loop {
+        // The first tick comes at once: a server that is often restarted still clears.
         due.tick().await;
         match clear_expired(&store).await {
             Ok(0) => {}

@@ -110,6 +110,8 @@ impl Config {
         cookie.set_http_only(self.http_only);
         cookie.set_same_site(self.same_site);
         cookie.set_path(self.path.clone());
+        // Over plain http a browser drops a cookie with Secure, and the visitor is a newcomer on
+        // every page. So on this machine, where http is common, it goes without.
         cookie.set_secure(secure);
         if let Some(domain) = &self.domain {
             cookie.set_domain(domain.clone());

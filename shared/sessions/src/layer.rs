@@ -179,6 +179,7 @@ where
             return Box::pin(async move { Ok(response.await?.map(Body::new)) });
         }
 
+        // What is needed of the request after the handler, which takes the request away.
         let is_local = cookie::is_local(request.uri(), request.headers());
         let cookies = cookie::values(request.headers(), &config.name);
         let keeps_cookie = config.is_sent_to(path(&request));
@@ -209,6 +210,7 @@ async fn finish(
         true => Ok(session.abandon()),
         false => session.commit().await,
     };
+    // A clone may live on in a task or in the body. From here on it has to save its own changes.
     session.respond();
     let (mut response, cookie) = match committed {
         Ok(change) => (response, cookie(change)),

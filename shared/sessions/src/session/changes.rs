@@ -70,6 +70,7 @@ impl Changes {
     }
 
     pub fn clear(&mut self) {
+        // Key by key, so that a key which another request adds meanwhile is not among them.
         let keys: Vec<_> = self.iter().map(|(key, _)| key.to_owned()).collect();
         for key in keys {
             self.remove(&key);
@@ -116,6 +117,7 @@ impl Changes {
     /// Keeps the size up to date, so that a change costs what its value costs, however large the
     /// session is.
     fn count(&mut self, key: &str, new: Option<&Value>) {
+        // Before the first insert the size is unknown, and is worked out when it is asked for.
         let Some(size) = self.size else { return };
         let old = self.get(key).map_or(0, |old| entry_size(key, old));
         self.size = Some(size - old + new.map_or(0, |new| entry_size(key, new)));

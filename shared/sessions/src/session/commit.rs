@@ -21,6 +21,7 @@
 use std::sync::atomic::Ordering;
 
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use time::Duration;
 use tower_sessions::session::{Id, Record};
 
@@ -105,28 +106,25 @@ impl Session {
     where
         T: DeserializeOwned + Serialize + Default + Send,
     {
+        // If a clone of this session is flushed while this waits for the store, the change must not
+        // end up in the session that comes after.
         let flushes = self.look().flushes;
         loop {
+            // Without a lock: the closure is the handler's, and may look at the session.
             let mut value: T = self.get(key)?.unwrap_or_default();
             change(&mut value);
             let json = to_json(key, &value)?;
 
-            // Only this key is written: the handler's other changes wait for its end.
-            let (version, record) = {
-                let mut state = self.still_in(flushes)?;
-                state.check_growth(&[(key.to_owned(), json.clone())], self.0.config.size_limit)?;
-                let Some(id) = state.id else {
-                    drop(state);
-                    self.insert(key, json)?;
-                    return Ok(value);
-                };
-                let data = state.data.stored_with(key, json);
-                (state.version, self.record(id, data))
+            let Some((version, record)) = self.draft_update(flushes, key, &json)? else {
+                // A newcomer. No second request can have this session yet.
+                self.insert(key, json)?;
+                return Ok(value);
             };
             match self.ask(self.store().compare_and_swap(version, &record)).await? {
                 Outcome::Stored(version) => {
                     tracing::debug!("session updated");
                     let mut state = self.still_in(flushes)?;
+                    // The other changes stay on top of what is stored now.
                     state.data.set_updated(key, record.data);
                     (state.version, state.stored) = (version, true);
                     return Ok(value);
@@ -137,12 +135,28 @@ impl Session {
             }
         }
     }
+
+    /// What an update stores, and over which version; `None` if nothing is stored yet.
+    fn draft_update(
+        &self,
+        flushes: u32,
+        key: &str,
+        json: &Value,
+    ) -> Result<Option<(Version, Record)>, Error> {
+        let mut state = self.still_in(flushes)?;
+        state.check_growth(&[(key.to_owned(), json.clone())], self.0.config.size_limit)?;
+        let Some(id) = state.id else { return Ok(None) };
+        // Only this key is written: the handler's other changes wait for its end.
+        let data = state.data.stored_with(key, json.clone());
+        Ok(Some((state.version, self.record(id, data))))
+    }
 }
 
 /// # After the handler
 impl Session {
     /// Saves what is to be saved, and says what becomes of the cookie.
     pub(crate) async fn commit(&self) -> Result<CookieChange, Error> {
+        // Also for a handler that has no use for the session: its visitor is active.
         if self.0.config.save_every_request && !self.claims().is_empty() {
             self.load().await?;
         }
@@ -164,6 +178,7 @@ impl Session {
                 Err(error) => Err(error),
             };
         }
+        // Nothing is left to be written. But was something written during the request?
         if was_stored && !has_moved {
             return self.renewal_after_update().await;
         }
@@ -212,6 +227,7 @@ impl Session {
         let Some(id) = id else { return Ok(CookieChange::Leave) };
         Ok(match self.ask(self.store().load_uncached(&id)).await {
             Ok(Some((record, _))) if moved::to(&record).is_none() => self.renewal(&record),
+            // Ended, moved, or the store does not answer. The page itself is right in any case.
             _ => CookieChange::Leave,
         })
     }
@@ -269,6 +285,7 @@ impl Session {
         if size > limit && size > stored {
             return Err(Error::TooLarge { size, limit });
         }
+        // The default of an id is a random one.
         let id = state.id.filter(|_| !state.cycle).unwrap_or_default();
         Ok((state.id, state.version, self.record(id, state.data.to_data())))
     }
@@ -282,8 +299,12 @@ impl Session {
         record: &Record,
     ) -> Result<Outcome, Error> {
         let store = self.store();
+        // First step: the data is there twice, and the visitor still has the old id.
         let created = self.ask(store.create(record)).await?;
         let Outcome::Stored(_) = created else { return Ok(created) };
+
+        // Second step: the old id leads to a note that says where the session is. This decides
+        // between two requests that both want to move it: the version fits for one of them only.
         let note = moved::note(old, &record.id);
         let swapped = self.ask(store.compare_and_swap(version, &note)).await?;
         let Outcome::Stored(_) = swapped else {
@@ -305,6 +326,7 @@ impl Session {
             let mut state = self.0.state.lock();
             let is_current = state.flushes == flushes;
             if is_current {
+                // Written back, so that a session which outlives its response can still be saved.
                 (state.id, state.version) = (Some(record.id), version);
                 state.data.set_saved(record.data.clone());
                 (state.modified, state.cycle, state.stored) = (false, false, true);
@@ -327,6 +349,7 @@ impl Session {
         let mut has_moved = false;
         let (record, version) = loop {
             let found = self.ask(self.store().load_uncached(&id)).await?;
+            // Gone: another request has ended the session, or its time has come.
             let (record, version) = found.ok_or(Error::Interrupted)?;
             match moved::to(&record) {
                 Some(next) => (id, has_moved) = (next, true),

@@ -89,6 +89,7 @@ impl Session {
         &self,
         values: impl IntoIterator<Item = (K, V)>,
     ) -> Result<(), Error> {
+        // All become JSON before the first is stored, so that a bad one leaves the session as it is.
         let mut added = Vec::new();
         for (key, value) in values {
             let key = key.into();
@@ -268,6 +269,8 @@ impl Session {
         if is_reserved(key) {
             return None;
         }
+        // A copy, which is laid over the session when the loan ends: a reference would lock the
+        // session for as long.
         let value = self.look().data.get(key)?.clone();
         Some(ValueMut::new(self, key, value))
     }

@@ -38,6 +38,7 @@ impl Session {
     ///
     /// [`Error::Store`] if the record could not be deleted; the session is then as it was.
     pub async fn flush(&self) -> Result<(), Error> {
+        // The store first. If it does not answer, the visitor is still signed in, and is told so.
         let id = self.look().id;
         if let Some(id) = id {
             self.end(id).await?;
@@ -48,6 +49,8 @@ impl Session {
             self.delete(claim).await?;
         }
         tracing::debug!("session flushed");
+        // A new and empty session. The number of flushes tells requests to the store that are under
+        // way that they belong to the old one.
         let mut state = self.look();
         let (flushes, responded) = (state.flushes + 1, state.responded);
         *state = State { accessed: true, flushes, responded, ..State::default() };
@@ -56,6 +59,8 @@ impl Session {
 
     /// Deletes the session under this id, and wherever it has moved from there.
     async fn end(&self, mut id: Id) -> Result<(), Error> {
+        // The store deletes and answers in one step, so no other request can move the session
+        // between a look and a deletion: what is deleted says whether it was the session or a note.
         while let Some(deleted) = self.delete(&id).await? {
             match moved::to(&deleted) {
                 Some(next) => id = next,

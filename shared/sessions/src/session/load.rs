@@ -38,6 +38,8 @@ impl Session {
 
     /// Looks for the session that one of the cookies names.
     async fn find(&self) -> Result<(), Error> {
+        // Each value is a claim. Which of them is true, only the store knows: the first one may be
+        // left over from before a change of the cookie's path, or another program's.
         for id in self.claims().iter().take(CLAIMS) {
             let (record, version) = match self.ask(self.store().load(id)).await {
                 Ok(Some(found)) => found,
@@ -54,6 +56,7 @@ impl Session {
             if is_expired || moved::to(&record).is_some() {
                 continue;
             }
+            // What a handler may have changed before the load stays on top.
             let mut state = self.0.state.lock();
             (state.id, state.version) = (Some(record.id), version);
             state.data.set_stored(record.data);
@@ -84,6 +87,8 @@ impl Session {
         &self,
         question: impl Future<Output = session_store::Result<T>>,
     ) -> session_store::Result<T> {
+        // What is left of the patience, and not all of it for each question: a page that asks twice
+        // must not take twice as long.
         let (left, start) = (*self.0.patience.lock(), Instant::now());
         let answer = timeout(left, question).await;
         let mut patience = self.0.patience.lock();

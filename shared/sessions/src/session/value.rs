@@ -69,9 +69,11 @@ fn merge(lent: &Value, mine: Value, current: &Value) -> Value {
     match (lent, mine, current) {
         (Value::Object(lent), Value::Object(mut mine), Value::Object(current)) => {
             let mut merged = current.clone();
+            // A field that the loan has removed goes. One that came in meanwhile stays.
             merged.retain(|field, _| mine.contains_key(field) || !lent.contains_key(field));
             for (field, before) in lent {
                 match (mine.remove(field), current.get(field)) {
+                    // Not touched by this loan.
                     (Some(value), _) if value == *before => {}
                     (Some(value), Some(now)) => {
                         merged.insert(field.clone(), merge(before, value, now));
@@ -80,9 +82,11 @@ fn merge(lent: &Value, mine: Value, current: &Value) -> Value {
                     (None, _) => {}
                 }
             }
+            // What is left are the fields that the loan has added.
             merged.extend(mine);
             Value::Object(merged)
         }
+        // Not an object on all three sides: the loan that is dropped last wins.
         (_, mine, _) => mine,
     }
 }

@@ -72,6 +72,7 @@ impl Memory {
     fn put(&mut self, record: &Record, version: Version) -> Result<Outcome> {
         let old = self.records.get(&record.id).map_or(0, |(record, _)| size(record));
         let new = size(record);
+        // A session that gets smaller always fits.
         if new > old && self.size + new - old > CAPACITY {
             self.clear_expired(u32::MAX);
             if self.size + new - old > CAPACITY {

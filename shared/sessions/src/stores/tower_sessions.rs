@@ -90,6 +90,7 @@ impl<S: SessionStore> Store for OneServer<S> {
     }
 
     async fn compare_and_swap(&self, expected: Version, new: &Record) -> Result<Outcome> {
+        // From the look to the write, no other request of this process writes to this session.
         let _turn = self.lock(&new.id).lock().await;
         match self.current(&new.id).await? {
             None => Ok(Outcome::Missing),
@@ -162,6 +163,7 @@ impl<S: Store> SessionStore for ForTowerSessions<S> {
     async fn save(&self, record: &Record) -> Result<()> {
         loop {
             let outcome = match self.0.load(&record.id).await {
+                // Whatever version it has: that layer knows none, so the last write wins.
                 Ok(Some((_, version))) => self.0.compare_and_swap(version, record).await?,
                 Ok(None) => match self.0.create(record).await? {
                     // What is there has expired, and makes room.

@@ -123,12 +123,15 @@ impl Batches {
         let (writes, waiting_writes) = mpsc::channel(4 * BATCH);
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let queue = Queue { waiting: Arc::new(Mutex::new(waiting_loads)), stop: stop.clone() };
+        // Both readers take from one queue: whichever is free answers next.
         for _ in 0..READERS {
             let (database, queue) = (database.clone(), queue.clone());
             tasks.spawn(keep_running(move || read_all(database.clone(), queue.clone())));
         }
         let queue = Queue { waiting: Arc::new(Mutex::new(waiting_writes)), stop: stop.clone() };
+        // One writer. SQLite would make a second one wait in any case.
         tasks.spawn(keep_running(move || write_all(database.clone(), queue.clone())));
+        // No more tasks will come, so that `close` can wait for the last of these.
         tasks.close();
         Batches { loads, writes, stop, tasks }
     }
@@ -185,6 +188,8 @@ impl<Q> Queue<Q> {
     /// All that waits, at least one; empty when the store is closed or dropped.
     async fn next(&self) -> Vec<Q> {
         let mut batch = Vec::new();
+        // A reader that waits here holds the lock. The other one waits for the lock, and takes what
+        // comes after.
         let mut waiting = self.waiting.lock().await;
         tokio::select! {
             _ = waiting.recv_many(&mut batch, BATCH) => return batch,
@@ -213,6 +218,7 @@ async fn read_all(database: Database, queue: Queue<Load>) {
         if loads.is_empty() {
             return connection.close().await;
         }
+        // All that has gathered while the last batch was read.
         let mut found = find(&mut connection, &loads).await.map_err(backend);
         if found.is_err() {
             connection.discard();
@@ -238,6 +244,7 @@ async fn find(
     loads: &[Load],
 ) -> sqlx::Result<HashMap<IdHash, Columns>> {
     let db = connection.get().await?;
+    // With few visitors most batches are of one, and the plain statement is cheaper.
     if let [load] = loads {
         let row = super::load(db, &load.id_hash).await?;
         return Ok(row.map(|row| (load.id_hash.clone(), row)).into_iter().collect());
@@ -294,6 +301,7 @@ async fn write_all(database: Database, queue: Queue<Job>) {
 /// do.
 async fn commit(connection: &mut Connection, writes: &[Write]) -> sqlx::Result<Vec<Written>> {
     let db = connection.get().await?;
+    // One message to the connection's thread instead of three (BEGIN, the statement, COMMIT).
     if let Some(stored) = store_visits(db, writes).await? {
         return Ok(stored);
     }
@@ -327,26 +335,15 @@ async fn store_visits(
     db: &mut SqliteConnection,
     writes: &[Write],
 ) -> sqlx::Result<Option<Vec<Written>>> {
-    let mut rows = Vec::with_capacity(writes.len());
-    let mut stored = Vec::with_capacity(writes.len());
-    for write in writes {
-        let (row, version) = match write {
-            Write::Create(row) => (row, Version(1)),
-            Write::CompareAndSwap(expected, row) => (row, expected.next()),
-            Write::Delete(_) | Write::Clear(_) => return Ok(None),
-        };
-        let is_new = matches!(write, Write::Create(_));
+    let visits: Option<Vec<_>> = writes.iter().map(as_visit).collect();
+    let Some(visits) = visits else { return Ok(None) };
+    let rows = visits.iter().map(|(row, version, is_new)| {
         let hash = hex::encode(&row.id_hash);
-        rows.push((
-            prefix(&row.id_hash),
-            hash,
-            &row.data,
-            row.expiry_date,
-            version.0 as i64,
-            is_new,
-        ));
-        stored.push(Written::Outcome(Outcome::Stored(version)));
-    }
+        (prefix(&row.id_hash), hash, &row.data, row.expiry_date, version.0 as i64, is_new)
+    });
+    // ->> 5: a new row needs no other. Any other row takes the place of one that is still there.
+    // ON CONFLICT: the row there must have the whole hash, and the version before this one. A row
+    // that is new has version 1, and no row has version 0, so an id that is taken is refused too.
     let statement = sqlx::query(
         "INSERT INTO session (prefix, id_hash, data, expiry_date, version)
          SELECT value ->> 0, unhex(value ->> 1),
@@ -362,10 +359,24 @@ async fn store_visits(
                  excluded.version, NULL)",
     );
     match statement.bind(now()).bind(json(rows)).execute(db).await {
-        Ok(_) => Ok(Some(stored)),
+        Ok(_) => Ok(Some(visits.iter().map(|(_, version, _)| stored(*version)).collect())),
+        // At least one came too late. Each is tried by itself now, and told what became of it.
         Err(error) if extended_code(&error) == Some(CONSTRAINT_NOTNULL) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The row, the version that it gets, and whether it is new.
+fn as_visit(write: &Write) -> Option<(&Row, Version, bool)> {
+    match write {
+        Write::Create(row) => Some((row, Version(1), true)),
+        Write::CompareAndSwap(expected, row) => Some((row, expected.next(), false)),
+        Write::Delete(_) | Write::Clear(_) => None,
+    }
+}
+
+fn stored(version: Version) -> Written {
+    Written::Outcome(Outcome::Stored(version))
 }
 
 /// sqlite.org/rescode.html

@@ -108,6 +108,7 @@ impl SqliteStore {
     /// # Ok(()) }
     /// ```
     pub async fn close(&self) {
+        // SQLite moves the log into the file when the last connection closes.
         self.sweep.lock().await.close().await;
         self.batches.close().await;
     }
@@ -190,6 +191,7 @@ async fn compare_and_swap(
     if changes_a_row(db, swapped).await? {
         return Ok(Outcome::Stored(expected.next()));
     }
+    // Nothing was written. Is there another version, or no record any more?
     let is_there = load(db, &new.id_hash).await?.is_some();
     Ok(if is_there { Outcome::Conflict } else { Outcome::Missing })
 }

@@ -86,6 +86,7 @@ pub(super) async fn open(path: &Path) -> Result<Database> {
         let remedy = remedy(&error);
         Error::Backend(format!("{}: {}: {remedy}", path.display(), cause(&error)))
     };
+    // Opening, creating and trying: each finds another kind of what cannot work.
     let mut db = connect(&options).await.map_err(explain)?;
     sqlx::raw_sql(SCHEMA).execute(&mut db).await.map_err(explain)?;
     sqlx::raw_sql(TRY).execute(&mut db).await.map_err(explain)?;
