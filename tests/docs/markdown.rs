@@ -99,6 +99,7 @@ fn find_pages(root: &Path, folder: &str, paths: &mut Vec<String>) -> Result<()> 
 }
 
 impl Page {
+    /// Longer than a function should be: one pass over the events, and a step for each kind.
     pub fn parse(path: &str, file: &str) -> Page {
         let text = file.replace("\r\n", "\n");
         let mut page =
@@ -126,17 +127,8 @@ impl Page {
                     }
                 }
                 Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
-                    let mut fence = Fence::open(&text, &span, &info);
-                    let above = comment.take();
-                    if above.as_ref().is_some_and(|above| {
-                        let gap = text.get(above.end..span.start);
-                        gap.is_some_and(|gap| gap.contains('\n') && gap.trim().is_empty())
-                    }) {
-                        fence.comment = above;
-                    } else {
-                        page.loose_comments.extend(above);
-                    }
-                    page.fences.push(fence);
+                    let fence = Fence::open(&text, &span, &info);
+                    page.add_fence(fence, comment.take(), &text[..span.start]);
                     in_fence = true;
                 }
                 Event::End(TagEnd::CodeBlock) => in_fence = false,
@@ -169,6 +161,20 @@ impl Page {
         page.loose_comments.extend(comment);
         page.text = text;
         page
+    }
+
+    /// `before` is the page's text up to the fence. The comment is the fence's own if only the
+    /// line's end and blank lines are between them.
+    fn add_fence(&mut self, mut fence: Fence, comment: Option<Comment>, before: &str) {
+        let is_its_own = |comment: &Comment| {
+            let gap = before.get(comment.end..);
+            gap.is_some_and(|gap| gap.contains('\n') && gap.trim().is_empty())
+        };
+        match comment {
+            Some(comment) if is_its_own(&comment) => fence.comment = Some(comment),
+            other => self.loose_comments.extend(other),
+        }
+        self.fences.push(fence);
     }
 }
 
