@@ -16,6 +16,7 @@
 //! |---|---|
 //! | `code: FILE` | the whole file |
 //! | `code: FILE.rs ITEM, ITEM` | those items, a blank line between them (docs/items.rs) |
+//! | `code: FILE.rs without docs ITEM, ITEM` | those items without their doc comments (docs/rustdoc.rs) |
 //! | `code: FILE from "…" to "…"` | those lines of a file that is not Rust |
 //! | `exchange: FILE.snap` | a snapshot of HTTP exchanges |
 //! | `exchange: FILE.snap 2` or `2-3` | some of them, counted from 1 |
@@ -40,12 +41,17 @@ mod links;
 mod markdown;
 #[path = "docs/markers.rs"]
 mod markers;
+#[path = "docs/rustdoc.rs"]
+mod rustdoc;
 #[path = "docs/self_tests.rs"]
 mod self_tests;
 #[path = "docs/sources.rs"]
 mod sources;
 
 const REMEDY: &str = "run `just docs`, that is `cargo test -p tests --test docs -- --ignored`";
+
+const WITHOUT_DOCS: &str = "write `<!-- code: FILE.rs without docs ITEM -->` above it, then \
+                            run `just docs`; what a reader has to know goes into the page's text";
 
 #[test]
 fn every_marked_block_equals_its_source() {
@@ -58,6 +64,16 @@ fn every_rust_or_http_fence_names_its_source_or_a_reason() {
         checks::unmarked_fences(&pages()),
         "put `<!-- code: … -->` or `<!-- exchange: … -->` above it, or `<!-- no source: why -->`",
     );
+}
+
+#[test]
+fn no_rust_block_shows_a_line_that_rustdoc_hides() {
+    expect_none(rustdoc::shown_hidden_lines(&pages()), WITHOUT_DOCS);
+}
+
+#[test]
+fn no_rust_block_has_a_doc_comment_of_more_than_five_lines() {
+    expect_none(rustdoc::long_doc_comments(&pages()), WITHOUT_DOCS);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 #[derive(Debug, PartialEq)]
 pub enum Marker {
     /// A file, or the part of it that the selection names; no selection is the empty string.
-    Code { path: String, selection: String },
+    Code { path: String, without_docs: bool, selection: String },
     /// A snapshot of HTTP exchanges, or those with these numbers, counted from 1.
     Exchange { path: String, numbers: Option<RangeInclusive<usize>> },
     /// A snapshot of a rendered page.
@@ -30,7 +30,7 @@ impl Marker {
         let (path, selection) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         let selection = selection.trim().to_owned();
         match kind {
-            "code" => Ok(Marker::Code { path: checked(path)?, selection }),
+            "code" => code(path, &selection),
             "exchange" => {
                 Ok(Marker::Exchange { path: snapshot(path)?, numbers: numbers(&selection)? })
             }
@@ -62,6 +62,17 @@ fn begins_as_a_marker(kind: &str) -> bool {
     let kind = kind.to_lowercase().replace(['-', '_'], " ");
     let first = kind.split_whitespace().next().unwrap_or_default();
     ["code", "exchange", "page"].contains(&first) || kind.starts_with("no source")
+}
+
+fn code(path: &str, selection: &str) -> Result<Marker> {
+    let rest = selection.strip_prefix("without docs");
+    let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with(' '));
+    ensure!(
+        rest.is_none() || path.ends_with(".rs"),
+        "only a Rust file has doc comments to leave out: `{path}`"
+    );
+    let selection = rest.unwrap_or(selection).trim().to_owned();
+    Ok(Marker::Code { path: checked(path)?, without_docs: rest.is_some(), selection })
 }
 
 fn snapshot(path: &str) -> Result<String> {

@@ -17,6 +17,8 @@ mod blocks;
 mod items;
 #[path = "self_tests/pages.rs"]
 mod pages;
+#[path = "self_tests/rustdoc.rs"]
+mod rustdoc;
 
 const CAR: &str = "\
 //! A car.
@@ -158,6 +160,8 @@ fn all_findings(root: &TempDir) -> String {
         checks::drifted_blocks(root, pages),
         checks::unmarked_fences(pages),
         checks::loose_markers(pages),
+        crate::rustdoc::shown_hidden_lines(pages),
+        crate::rustdoc::long_doc_comments(pages),
         links::dead_links(root, pages),
         links::unlisted_pages(root, pages),
         checks::disordered_pages(root, pages),

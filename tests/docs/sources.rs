@@ -6,13 +6,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::items;
 use crate::markers::Marker;
+use crate::{items, rustdoc};
 
 /// A block's text, or nothing for a comment that names no source.
 pub fn text_of(root: &Path, marker: &Marker) -> Result<Option<String>> {
     let text = match marker {
-        Marker::Code { path, selection } => code(root, path, selection)?,
+        Marker::Code { path, without_docs: false, selection } => code(root, path, selection)?,
+        Marker::Code { path, without_docs: true, selection } => {
+            let code = code(root, path, selection)?;
+            rustdoc::without_docs(&code).with_context(|| path.clone())?
+        }
         Marker::Exchange { path, numbers } => {
             let all = snapshot(root, path)?;
             match numbers {
