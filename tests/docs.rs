@@ -23,7 +23,18 @@
 //! | `page: FILE.snap` | a snapshot of a rendered page |
 //! | `no source: REASON` | rust or http that stands nowhere else, and why |
 //!
-//! Files are named from the repository's root.
+//! A number in a sentence that the code decides has a comment right after it, without a space:
+//!
+//! ````text
+//! A form may send 64 KiB<!-- value: shared/site/src/look.rs const BODY_LIMIT --> at most.
+//! ````
+//!
+//! | comment | what the words before it say |
+//! |---|---|
+//! | `value: FILE.rs const NAME`, `value: FILE.rs static NAME` | what the constant is set to |
+//! | `value: FILE.rs ITEM after "TEXT"` | what comes after that text in the item, as after `"age:"` in `impl Default for Settings` |
+//!
+//! Files are named from the repository's root, and an ITEM as docs/items.rs says.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -47,6 +58,10 @@ mod rustdoc;
 mod self_tests;
 #[path = "docs/sources.rs"]
 mod sources;
+#[path = "docs/values.rs"]
+mod values;
+#[path = "docs/words.rs"]
+mod words;
 
 const REMEDY: &str = "run `just docs`, that is `cargo test -p tests --test docs -- --ignored`";
 
@@ -63,6 +78,16 @@ fn every_rust_or_http_fence_names_its_source_or_a_reason() {
     expect_none(
         checks::unmarked_fences(&pages()),
         "put `<!-- code: … -->` or `<!-- exchange: … -->` above it, or `<!-- no source: why -->`",
+    );
+}
+
+#[test]
+fn every_marked_number_equals_its_source() {
+    expect_none(
+        values::drifted_values(root(), &pages()),
+        "change the words in the page, or the code; if it was only moved or renamed, change the \
+         marker after the words. A number that has no unit in the code is marked before its unit: \
+         `500<!-- value: … --> records`",
     );
 }
 

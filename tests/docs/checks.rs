@@ -84,6 +84,12 @@ pub fn loose_markers(pages: &[Page]) -> Vec<Finding> {
                 Ok(Marker::Remark) if markers::names_a_kind(&comment.text) => {
                     format!("no such marker: `{}`", comment.text)
                 }
+                Ok(Marker::Value { .. }) => {
+                    format!(
+                        "a number goes right before this, not a fence after it: `{}`",
+                        comment.text
+                    )
+                }
                 Ok(_) => continue,
                 Err(error) => format!("{error:#}"),
             };
@@ -91,7 +97,8 @@ pub fn loose_markers(pages: &[Page]) -> Vec<Finding> {
         }
         for comment in &page.loose_comments {
             let problem = match Marker::read(&comment.text) {
-                Ok(Marker::Remark) => continue,
+                // docs/values.rs looks at what stands before it.
+                Ok(Marker::Remark | Marker::Value { .. }) => continue,
                 Ok(_) => format!("no fence follows on the next line: `{}`", comment.text),
                 Err(error) => format!("{error:#}"),
             };

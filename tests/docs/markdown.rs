@@ -46,7 +46,9 @@ pub struct Comment {
     pub line: usize,
     /// What stands between `<!--` and `-->`.
     pub text: String,
-    /// Where in the page's text the comment ends.
+    /// Where in the page's text the comment begins.
+    pub start: usize,
+    /// Where it ends.
     end: usize,
 }
 
@@ -120,11 +122,16 @@ impl Page {
             let line = line_of(&text, span.start);
             match event {
                 // The lines of a block of HTML follow as events of their own, so take it whole.
-                Event::Start(Tag::HtmlBlock) | Event::InlineHtml(_) => {
+                Event::Start(Tag::HtmlBlock) => {
                     page.links.extend(html_links(&text, &span));
                     for next in comments(&text, &span) {
                         page.loose_comments.extend(comment.replace(next));
                     }
+                }
+                // A comment within a line belongs to that line, not to a fence below it.
+                Event::InlineHtml(_) => {
+                    page.links.extend(html_links(&text, &span));
+                    page.loose_comments.extend(comments(&text, &span));
                 }
                 Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
                     let fence = Fence::open(&text, &span, &info);
@@ -224,6 +231,7 @@ fn comments(text: &str, html: &Range<usize>) -> Vec<Comment> {
         comments.push(Comment {
             line: line_of(text, open),
             text: text[inner..close].trim().to_owned(),
+            start: open,
             end: at,
         });
     }

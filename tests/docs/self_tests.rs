@@ -19,6 +19,8 @@ mod items;
 mod pages;
 #[path = "self_tests/rustdoc.rs"]
 mod rustdoc;
+#[path = "self_tests/values.rs"]
+mod values;
 
 const CAR: &str = "\
 //! A car.
@@ -160,6 +162,7 @@ fn all_findings(root: &TempDir) -> String {
         checks::drifted_blocks(root, pages),
         checks::unmarked_fences(pages),
         checks::loose_markers(pages),
+        crate::values::drifted_values(root, pages),
         crate::rustdoc::shown_hidden_lines(pages),
         crate::rustdoc::long_doc_comments(pages),
         links::dead_links(root, pages),
