@@ -71,7 +71,7 @@ fn compare(root: &Path, text: &str, path: &str, place: &str) -> Result<()> {
         .with_context(|| format!("\"{words}\" is held to `{place}` in {path}"))?;
     ensure!(
         said == value,
-        "the page says \"{words}\", but `{place}` in {path} is `{code}`, that is {value}"
+        "the page says \"{words}\", and `{place}` in {path} is {value}: `{code}`"
     );
     Ok(())
 }

@@ -83,8 +83,8 @@ fn a_number_that_changes_in_the_code_or_in_the_page_is_found() {
     replace(&root, "settings.rs", "64 * 1024;", "128 * 1024;");
     assert_eq!(
         all_findings(&root),
-        "README.md:3: the page says \"64 KiB\", but `const LIMIT` in settings.rs is `128 * 1024`, \
-         that is 131072\n"
+        "README.md:3: the page says \"64 KiB\", and `const LIMIT` in settings.rs is 131072: \
+         `128 * 1024`\n"
     );
 
     replace(&root, "README.md", "64 KiB", "128 KiB");
@@ -98,11 +98,11 @@ fn a_number_that_changes_in_the_code_or_in_the_page_is_found() {
 fn a_number_and_a_time_are_never_equal() {
     expect_finding(
         "For 400<!-- value: settings.rs const LONGEST --> days.",
-        &["the page says \"400\"", "`time::Duration::days(400)`, that is 34560000 seconds"],
+        &["the page says \"400\"", "is 34560000 seconds: `time::Duration::days(400)`"],
     );
     expect_finding(
         "For three seconds<!-- value: settings.rs const Settings::MOST -->.",
-        &["the page says \"three seconds\"", "is `3`, that is 3"],
+        &["the page says \"three seconds\"", "is 3: `3`"],
     );
 }
 
