@@ -119,12 +119,7 @@ fn dead(root: &Path, pages: &[Page], page: &Page, link: &Link) -> Option<String>
         return Some(problem);
     }
 
-    // [test](a_file.rs "a_promise"): the test of that name is to be there.
-    let function = format!("fn {}(", link.title);
-    if path.ends_with(".rs")
-        && !link.title.is_empty()
-        && !fs::read_to_string(root.join(&path)).is_ok_and(|file| file.contains(&function))
-    {
+    if path.ends_with(".rs") && !link.title.is_empty() && !has_test(root, &path, &link.title) {
         return Some(format!("has no fn {}", link.title));
     }
 
@@ -138,6 +133,12 @@ fn dead(root: &Path, pages: &[Page], page: &Page, link: &Link) -> Option<String>
         None => read_page(root, &path).is_ok_and(|other| has_heading(&other)),
     };
     (!found).then(|| format!("finds no such heading in {path}"))
+}
+
+/// `[test](a_file.rs "a_promise")`: the test of that name is to be there.
+fn has_test(root: &Path, path: &str, name: &str) -> bool {
+    let function = format!("fn {name}(");
+    fs::read_to_string(root.join(path)).is_ok_and(|file| file.contains(&function))
 }
 
 /// Other sites are not asked: the tests must not depend on them.

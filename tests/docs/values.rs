@@ -139,7 +139,7 @@ fn evaluate(expression: &Expr) -> Result<Value> {
         Expr::Paren(inner) => Some(evaluate(&inner.expr)?),
         // A cast that would cut a number off is for the compiler's lints to report.
         Expr::Cast(inner) => Some(evaluate(&inner.expr)?),
-        Expr::Binary(sum) => match (evaluate(&sum.left)?, &sum.op, evaluate(&sum.right)?) {
+        Expr::Binary(both) => match (evaluate(&both.left)?, &both.op, evaluate(&both.right)?) {
             (Value::Number(left), BinOp::Add(_), Value::Number(right)) => {
                 left.checked_add(right).map(Value::Number)
             }

@@ -155,8 +155,14 @@ fn a_value_marker_stands_right_after_a_number() {
         "<!-- value: settings.rs const LIMIT -->\n```rust\n```",
         &["a number goes right before this, not a fence after it"],
     );
-    for marker in ["value", "value: ", "value: settings.rs", "value: site.html x", "Value: x.rs y"]
-    {
+    for marker in [
+        "value",
+        "value: ",
+        "value: settings.rs",
+        "value: site.html x",
+        "Value: settings.rs const LIMIT",
+        "vlaue: settings.rs const LIMIT",
+    ] {
         expect_finding(&format!("At most 64 KiB<!-- {marker} --> fit."), &["README.md:3: "]);
     }
 }
