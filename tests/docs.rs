@@ -16,13 +16,25 @@
 //! |---|---|
 //! | `code: FILE` | the whole file |
 //! | `code: FILE.rs ITEM, ITEM` | those items, a blank line between them (docs/items.rs) |
+//! | `code: FILE.rs without docs ITEM, ITEM` | those items without their doc comments (docs/rustdoc.rs) |
 //! | `code: FILE from "…" to "…"` | those lines of a file that is not Rust |
 //! | `exchange: FILE.snap` | a snapshot of HTTP exchanges |
 //! | `exchange: FILE.snap 2` or `2-3` | some of them, counted from 1 |
 //! | `page: FILE.snap` | a snapshot of a rendered page |
 //! | `no source: REASON` | rust or http that stands nowhere else, and why |
 //!
-//! Files are named from the repository's root.
+//! A number in a sentence that the code decides has a comment right after it, without a space:
+//!
+//! ````text
+//! A form may send 64 KiB<!-- value: shared/site/src/look.rs const BODY_LIMIT --> at most.
+//! ````
+//!
+//! | comment | what the words before it say |
+//! |---|---|
+//! | `value: FILE.rs const NAME`, `value: FILE.rs static NAME` | what the constant is set to |
+//! | `value: FILE.rs ITEM after "TEXT"` | what comes after that text in the item, as after `"age:"` in `impl Default for Settings` |
+//!
+//! Files are named from the repository's root, and an ITEM as docs/items.rs says.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -40,12 +52,21 @@ mod links;
 mod markdown;
 #[path = "docs/markers.rs"]
 mod markers;
+#[path = "docs/rustdoc.rs"]
+mod rustdoc;
 #[path = "docs/self_tests.rs"]
 mod self_tests;
 #[path = "docs/sources.rs"]
 mod sources;
+#[path = "docs/values.rs"]
+mod values;
+#[path = "docs/words.rs"]
+mod words;
 
 const REMEDY: &str = "run `just docs`, that is `cargo test -p tests --test docs -- --ignored`";
+
+const WITHOUT_DOCS: &str = "write `<!-- code: FILE.rs without docs ITEM -->` above it, then \
+                            run `just docs`; what a reader has to know goes into the page's text";
 
 #[test]
 fn every_marked_block_equals_its_source() {
@@ -58,6 +79,26 @@ fn every_rust_or_http_fence_names_its_source_or_a_reason() {
         checks::unmarked_fences(&pages()),
         "put `<!-- code: … -->` or `<!-- exchange: … -->` above it, or `<!-- no source: why -->`",
     );
+}
+
+#[test]
+fn every_marked_number_equals_its_source() {
+    expect_none(
+        values::drifted_values(root(), &pages()),
+        "change the words in the page, or the code; if it was only moved or renamed, change the \
+         marker after the words. A number that has no unit in the code is marked before its unit: \
+         `500<!-- value: … --> records`",
+    );
+}
+
+#[test]
+fn no_rust_block_shows_a_line_that_rustdoc_hides() {
+    expect_none(rustdoc::shown_hidden_lines(&pages()), WITHOUT_DOCS);
+}
+
+#[test]
+fn no_rust_block_has_a_doc_comment_of_more_than_five_lines() {
+    expect_none(rustdoc::long_doc_comments(&pages()), WITHOUT_DOCS);
 }
 
 #[test]

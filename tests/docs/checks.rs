@@ -9,7 +9,7 @@ use pulldown_cmark::HeadingLevel;
 use similar::TextDiff;
 
 use crate::links::{chapters, page_of};
-use crate::markdown::{Fence, Page};
+use crate::markdown::{Comment, Fence, Page};
 use crate::markers::{self, Marker};
 use crate::sources;
 
@@ -79,27 +79,46 @@ pub fn unmarked_fences(pages: &[Page]) -> Vec<Finding> {
 pub fn loose_markers(pages: &[Page]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for page in pages {
-        for comment in page.fences.iter().filter_map(|fence| fence.comment.as_ref()) {
-            let problem = match Marker::read(&comment.text) {
-                Ok(Marker::Remark) if markers::names_a_kind(&comment.text) => {
-                    format!("no such marker: `{}`", comment.text)
-                }
-                Ok(_) => continue,
-                Err(error) => format!("{error:#}"),
-            };
-            findings.push(Finding::new(&page.path, comment.line, problem));
-        }
-        for comment in &page.loose_comments {
-            let problem = match Marker::read(&comment.text) {
-                Ok(Marker::Remark) => continue,
-                Ok(_) => format!("no fence follows on the next line: `{}`", comment.text),
-                Err(error) => format!("{error:#}"),
-            };
-            findings.push(Finding::new(&page.path, comment.line, problem));
+        let above_fences = page.fences.iter().filter_map(|fence| fence.comment.as_ref());
+        let above_fences = above_fences.map(|comment| (comment, problem_above_a_fence(comment)));
+        let loose = page.loose_comments.iter();
+        let loose = loose.map(|comment| (comment, problem_elsewhere(page, comment)));
+        for (comment, problem) in above_fences.chain(loose) {
+            findings.extend(problem.map(|problem| Finding::new(&page.path, comment.line, problem)));
         }
     }
     findings.sort_by(|a, b| (&a.path, a.line).cmp(&(&b.path, b.line)));
     findings
+}
+
+fn problem_above_a_fence(comment: &Comment) -> Option<String> {
+    let text = &comment.text;
+    match Marker::read(text) {
+        Ok(Marker::Remark) if markers::names_a_kind(text) => {
+            Some(format!("no such marker: `{text}`"))
+        }
+        Ok(Marker::Value { .. }) => {
+            Some(format!("a number goes right before this, not a fence after it: `{text}`"))
+        }
+        Ok(_) => None,
+        Err(error) => Some(format!("{error:#}")),
+    }
+}
+
+fn problem_elsewhere(page: &Page, comment: &Comment) -> Option<String> {
+    let text = &comment.text;
+    // Right after a word, only a value's marker has a reason to be.
+    let follows_a_word =
+        page.text[..comment.start].ends_with(|letter: char| !letter.is_whitespace());
+    match Marker::read(text) {
+        Ok(Marker::Remark) if follows_a_word && markers::names_a_kind(text) => {
+            Some(format!("no such marker: `{text}`"))
+        }
+        // docs/values.rs looks at what stands before a value.
+        Ok(Marker::Remark | Marker::Value { .. }) => None,
+        Ok(_) => Some(format!("no fence follows on the next line: `{text}`")),
+        Err(error) => Some(format!("{error:#}")),
+    }
 }
 
 /// The chapters' pages that leave out a section, or show how before they show what.

@@ -13,7 +13,7 @@ use std::ops::RangeInclusive;
 use anyhow::{Context, Result, anyhow, bail};
 use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
-use syn::{ImplItem, Item, ItemImpl, Path, TraitItem, Type};
+use syn::{Ident, ImplItem, Item, ItemImpl, Path, TraitItem, Type};
 
 use crate::sources::dedented;
 
@@ -47,39 +47,9 @@ pub fn cut(source: &str, selectors: &str) -> Result<String> {
 }
 
 fn find(items: &[Item], modules: &[String], found: &mut Vec<Found>) {
-    let mut add = |kind, names: Vec<String>, lines| {
-        found.push(Found { kind, modules: modules.to_vec(), names, lines });
-    };
     for item in items {
-        let lines = lines_of(item);
-        match item {
-            Item::Fn(item) => add("fn", vec![item.sig.ident.to_string()], lines),
-            Item::Struct(item) => add("struct", vec![item.ident.to_string()], lines),
-            Item::Enum(item) => add("enum", vec![item.ident.to_string()], lines),
-            Item::Const(item) => add("const", vec![item.ident.to_string()], lines),
-            Item::Static(item) => add("static", vec![item.ident.to_string()], lines),
-            Item::Type(item) => add("type", vec![item.ident.to_string()], lines),
-            Item::Mod(item) => add("mod", vec![item.ident.to_string()], lines),
-            Item::Trait(item) => {
-                let owner = item.ident.to_string();
-                for member in &item.items {
-                    if let Some((kind, name)) = trait_member(member) {
-                        add(kind, vec![format!("{owner}::{name}")], lines_of(member));
-                    }
-                }
-                add("trait", vec![owner], lines);
-            }
-            Item::Impl(item) => {
-                let owners = owners(item);
-                for member in &item.items {
-                    if let Some((kind, name)) = impl_member(member) {
-                        let names = owners.iter().map(|owner| format!("{owner}::{name}"));
-                        add(kind, names.collect(), lines_of(member));
-                    }
-                }
-                add("impl", impl_names(item), lines);
-            }
-            _ => {}
+        for (kind, names, lines) in named(item) {
+            found.push(Found { kind, modules: modules.to_vec(), names, lines });
         }
     }
     for item in items {
@@ -89,6 +59,37 @@ fn find(items: &[Item], modules: &[String], found: &mut Vec<Found>) {
             let path = [modules, &[module.ident.to_string()]].concat();
             find(inner, &path, found);
         }
+    }
+}
+
+/// The item and, of an impl or a trait, its members.
+fn named(item: &Item) -> Vec<(&'static str, Vec<String>, RangeInclusive<usize>)> {
+    let one = |kind, name: &Ident| vec![(kind, vec![name.to_string()], lines_of(item))];
+    match item {
+        Item::Fn(item) => one("fn", &item.sig.ident),
+        Item::Struct(item) => one("struct", &item.ident),
+        Item::Enum(item) => one("enum", &item.ident),
+        Item::Const(item) => one("const", &item.ident),
+        Item::Static(item) => one("static", &item.ident),
+        Item::Type(item) => one("type", &item.ident),
+        Item::Mod(item) => one("mod", &item.ident),
+        Item::Trait(of) => {
+            let members = of.items.iter().filter_map(|member| {
+                let (kind, name) = trait_member(member)?;
+                Some((kind, vec![format!("{}::{name}", of.ident)], lines_of(member)))
+            });
+            members.chain(one("trait", &of.ident)).collect()
+        }
+        Item::Impl(of) => {
+            let owners = owners(of);
+            let members = of.items.iter().filter_map(|member| {
+                let (kind, name) = impl_member(member)?;
+                let names = owners.iter().map(|owner| format!("{owner}::{name}")).collect();
+                Some((kind, names, lines_of(member)))
+            });
+            members.chain([("impl", impl_names(of), lines_of(item))]).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -51,17 +51,20 @@ pub fn unlisted_pages(root: &Path, pages: &[Page]) -> Vec<Finding> {
         }
     }
 
-    if chapters.is_empty() {
-        findings.push(Finding::new("chapters", 1, "no folder NN-name is here"));
-    }
-    for chapter in &chapters {
-        let page = page_of(chapter);
-        if !pages.iter().any(|known| known.path == page) {
-            let problem = format!("chapters/{chapter} has no page");
-            findings.push(Finding::new(&page, 1, problem));
-        }
-    }
+    findings.extend(chapters_without_a_page(&chapters, pages));
     findings
+}
+
+fn chapters_without_a_page(chapters: &[String], pages: &[Page]) -> Vec<Finding> {
+    if chapters.is_empty() {
+        return vec![Finding::new("chapters", 1, "no folder NN-name is here")];
+    }
+    let is_there = |path: &String| pages.iter().any(|page| page.path == *path);
+    let without = chapters.iter().filter(|chapter| !is_there(&page_of(chapter)));
+    let finding = |chapter: &String| {
+        Finding::new(&page_of(chapter), 1, format!("chapters/{chapter} has no page"))
+    };
+    without.map(finding).collect()
 }
 
 /// The names of the chapters' folders, as `02-my-car`.
@@ -96,12 +99,7 @@ fn links_to_any(page: &Page, targets: &[&str]) -> bool {
 fn dead(root: &Path, pages: &[Page], page: &Page, link: &Link) -> Option<String> {
     let target = link.target.as_str();
     if let Some(rest) = target.strip_prefix("https://").or_else(|| target.strip_prefix("http://")) {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let host = authority.trim_end_matches(|letter: char| letter.is_ascii_digit());
-        let host = host.strip_suffix(':').unwrap_or(authority);
-        return ["localhost", "127.0.0.1", "0.0.0.0", "[::1]"]
-            .contains(&host)
-            .then(|| "is dead unless a server runs: write the address as code".to_owned());
+        return dead_address(rest);
     }
     if target.starts_with("mailto:") {
         return None;
@@ -121,12 +119,7 @@ fn dead(root: &Path, pages: &[Page], page: &Page, link: &Link) -> Option<String>
         return Some(problem);
     }
 
-    // [test](a_file.rs "a_promise"): the test of that name is to be there.
-    let function = format!("fn {}(", link.title);
-    if path.ends_with(".rs")
-        && !link.title.is_empty()
-        && !fs::read_to_string(root.join(&path)).is_ok_and(|file| file.contains(&function))
-    {
+    if path.ends_with(".rs") && !link.title.is_empty() && !has_test(root, &path, &link.title) {
         return Some(format!("has no fn {}", link.title));
     }
 
@@ -140,6 +133,22 @@ fn dead(root: &Path, pages: &[Page], page: &Page, link: &Link) -> Option<String>
         None => read_page(root, &path).is_ok_and(|other| has_heading(&other)),
     };
     (!found).then(|| format!("finds no such heading in {path}"))
+}
+
+/// `[test](a_file.rs "a_promise")`: the test of that name is to be there.
+fn has_test(root: &Path, path: &str, name: &str) -> bool {
+    let function = format!("fn {name}(");
+    fs::read_to_string(root.join(path)).is_ok_and(|file| file.contains(&function))
+}
+
+/// Other sites are not asked: the tests must not depend on them.
+fn dead_address(address: &str) -> Option<String> {
+    let authority = address.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let host = host.strip_suffix(':').unwrap_or(authority);
+    ["localhost", "127.0.0.1", "0.0.0.0", "[::1]"]
+        .contains(&host)
+        .then(|| "is dead unless a server runs: write the address as code".to_owned())
 }
 
 fn dead_path(root: &Path, page: &Page, path: &str) -> Option<String> {

@@ -46,7 +46,9 @@ pub struct Comment {
     pub line: usize,
     /// What stands between `<!--` and `-->`.
     pub text: String,
-    /// Where in the page's text the comment ends.
+    /// Where in the page's text the comment begins.
+    pub start: usize,
+    /// Where it ends.
     end: usize,
 }
 
@@ -99,6 +101,7 @@ fn find_pages(root: &Path, folder: &str, paths: &mut Vec<String>) -> Result<()> 
 }
 
 impl Page {
+    /// Longer than a function should be: one pass over the events, and a step for each kind.
     pub fn parse(path: &str, file: &str) -> Page {
         let text = file.replace("\r\n", "\n");
         let mut page =
@@ -119,24 +122,20 @@ impl Page {
             let line = line_of(&text, span.start);
             match event {
                 // The lines of a block of HTML follow as events of their own, so take it whole.
-                Event::Start(Tag::HtmlBlock) | Event::InlineHtml(_) => {
+                Event::Start(Tag::HtmlBlock) => {
                     page.links.extend(html_links(&text, &span));
                     for next in comments(&text, &span) {
                         page.loose_comments.extend(comment.replace(next));
                     }
                 }
+                // A comment within a line belongs to that line, not to a fence below it.
+                Event::InlineHtml(_) => {
+                    page.links.extend(html_links(&text, &span));
+                    page.loose_comments.extend(comments(&text, &span));
+                }
                 Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
-                    let mut fence = Fence::open(&text, &span, &info);
-                    let above = comment.take();
-                    if above.as_ref().is_some_and(|above| {
-                        let gap = text.get(above.end..span.start);
-                        gap.is_some_and(|gap| gap.contains('\n') && gap.trim().is_empty())
-                    }) {
-                        fence.comment = above;
-                    } else {
-                        page.loose_comments.extend(above);
-                    }
-                    page.fences.push(fence);
+                    let fence = Fence::open(&text, &span, &info);
+                    page.add_fence(fence, comment.take(), &text[..span.start]);
                     in_fence = true;
                 }
                 Event::End(TagEnd::CodeBlock) => in_fence = false,
@@ -169,6 +168,20 @@ impl Page {
         page.loose_comments.extend(comment);
         page.text = text;
         page
+    }
+
+    /// `before` is the page's text up to the fence. The comment is the fence's own if only the
+    /// line's end and blank lines are between them.
+    fn add_fence(&mut self, mut fence: Fence, comment: Option<Comment>, before: &str) {
+        let is_its_own = |comment: &Comment| {
+            let gap = before.get(comment.end..);
+            gap.is_some_and(|gap| gap.contains('\n') && gap.trim().is_empty())
+        };
+        match comment {
+            Some(comment) if is_its_own(&comment) => fence.comment = Some(comment),
+            other => self.loose_comments.extend(other),
+        }
+        self.fences.push(fence);
     }
 }
 
@@ -218,6 +231,7 @@ fn comments(text: &str, html: &Range<usize>) -> Vec<Comment> {
         comments.push(Comment {
             line: line_of(text, open),
             text: text[inner..close].trim().to_owned(),
+            start: open,
             end: at,
         });
     }

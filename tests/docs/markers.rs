@@ -8,11 +8,13 @@ use anyhow::{Result, bail, ensure};
 #[derive(Debug, PartialEq)]
 pub enum Marker {
     /// A file, or the part of it that the selection names; no selection is the empty string.
-    Code { path: String, selection: String },
+    Code { path: String, without_docs: bool, selection: String },
     /// A snapshot of HTTP exchanges, or those with these numbers, counted from 1.
     Exchange { path: String, numbers: Option<RangeInclusive<usize>> },
     /// A snapshot of a rendered page.
     Page { path: String },
+    /// The number before the comment is the one at this place of a file: docs/values.rs.
+    Value { path: String, place: String },
     /// The block stands nowhere else, for a reason that the comment gives.
     NoSource,
     /// A comment about something else.
@@ -30,7 +32,7 @@ impl Marker {
         let (path, selection) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
         let selection = selection.trim().to_owned();
         match kind {
-            "code" => Ok(Marker::Code { path: checked(path)?, selection }),
+            "code" => code(path, &selection),
             "exchange" => {
                 Ok(Marker::Exchange { path: snapshot(path)?, numbers: numbers(&selection)? })
             }
@@ -39,12 +41,15 @@ impl Marker {
                 let path = snapshot(path)?;
                 Ok(Marker::Page { path })
             }
+            "value" => value(path, &selection),
             "no source" => {
                 ensure!(!rest.is_empty(), "`no source:` needs a reason");
                 Ok(Marker::NoSource)
             }
             _ if begins_as_a_marker(kind) => {
-                bail!("`{comment}` does not read as `code: FILE …`, `exchange: …` or `page: …`")
+                bail!(
+                    "`{comment}` does not read as `code: FILE …`, `exchange: …`, `page: …` or `value: …`"
+                )
             }
             _ => Ok(Marker::Remark),
         }
@@ -61,7 +66,26 @@ pub fn names_a_kind(comment: &str) -> bool {
 fn begins_as_a_marker(kind: &str) -> bool {
     let kind = kind.to_lowercase().replace(['-', '_'], " ");
     let first = kind.split_whitespace().next().unwrap_or_default();
-    ["code", "exchange", "page"].contains(&first) || kind.starts_with("no source")
+    ["code", "exchange", "page", "value"].contains(&first) || kind.starts_with("no source")
+}
+
+fn code(path: &str, selection: &str) -> Result<Marker> {
+    let rest = selection.strip_prefix("without docs");
+    let rest = rest.filter(|rest| rest.is_empty() || rest.starts_with(' '));
+    ensure!(
+        rest.is_none() || path.ends_with(".rs"),
+        "only a Rust file has doc comments to leave out: `{path}`"
+    );
+    let selection = rest.unwrap_or(selection).trim().to_owned();
+    Ok(Marker::Code { path: checked(path)?, without_docs: rest.is_some(), selection })
+}
+
+fn value(path: &str, place: &str) -> Result<Marker> {
+    ensure!(path.ends_with(".rs"), "a value is read from a Rust file: `{path}`");
+    ensure!(!place.is_empty(), "the marker names no place in {path}");
+    // It may go over the end of a line, as the sentence does in which it stands.
+    let place = place.split_whitespace().collect::<Vec<_>>().join(" ");
+    Ok(Marker::Value { path: checked(path)?, place })
 }
 
 fn snapshot(path: &str) -> Result<String> {

@@ -6,13 +6,17 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::items;
 use crate::markers::Marker;
+use crate::{items, rustdoc};
 
 /// A block's text, or nothing for a comment that names no source.
 pub fn text_of(root: &Path, marker: &Marker) -> Result<Option<String>> {
     let text = match marker {
-        Marker::Code { path, selection } => code(root, path, selection)?,
+        Marker::Code { path, without_docs: false, selection } => code(root, path, selection)?,
+        Marker::Code { path, without_docs: true, selection } => {
+            let code = code(root, path, selection)?;
+            rustdoc::without_docs(&code).with_context(|| path.clone())?
+        }
         Marker::Exchange { path, numbers } => {
             let all = snapshot(root, path)?;
             match numbers {
@@ -21,7 +25,7 @@ pub fn text_of(root: &Path, marker: &Marker) -> Result<Option<String>> {
             }
         }
         Marker::Page { path } => snapshot(root, path)?,
-        Marker::NoSource | Marker::Remark => return Ok(None),
+        Marker::Value { .. } | Marker::NoSource | Marker::Remark => return Ok(None),
     };
     Ok(Some(text))
 }
@@ -39,7 +43,7 @@ pub fn languages(marker: &Marker) -> &'static [&'static str] {
         },
         Marker::Exchange { .. } => &["http"],
         Marker::Page { .. } => &["text", "html"],
-        Marker::NoSource | Marker::Remark => &[],
+        Marker::Value { .. } | Marker::NoSource | Marker::Remark => &[],
     }
 }
 
@@ -125,7 +129,8 @@ fn exchanges(all: &str, numbers: &RangeInclusive<usize>) -> Result<String> {
     Ok(lines[chosen].join("\n").trim_matches('\n').to_owned())
 }
 
-fn read(root: &Path, path: &str) -> Result<String> {
+/// A file of the repository, with line ends of one kind.
+pub fn read(root: &Path, path: &str) -> Result<String> {
     let file = root.join(path);
     ensure!(file.is_file(), "there is no file {path}");
     let text = fs::read_to_string(file).with_context(|| format!("reading {path}"))?;
