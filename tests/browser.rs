@@ -58,7 +58,7 @@ const STORIES: &[Story] = stories![
     stories::the_cookie_ends_as_it_was_chosen,
     stories::the_cookie_of_a_dead_session_is_removed,
     stories::visits_are_counted_wherever_sessions_are_kept,
-    stories::a_sealed_session_is_the_cookie_and_survives_the_browser,
+    stories::an_encrypted_session_is_the_cookie_and_survives_the_browser,
     stories::preferences_hold_in_every_window_and_after_a_restart,
     stories::a_dismissed_notice_stays_dismissed,
     stories::without_cookies_the_links_carry_the_preferences,

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use browser::Browser;
 use insta::assert_snapshot;
-use sessions::{Id, MemoryStore, SessionStore};
+use sessions::{Id, MemoryStore, Store};
 
 fn open() -> Browser {
     Browser::open(chapter_5::app(MemoryStore::default()))
@@ -12,7 +12,7 @@ fn open() -> Browser {
 /// What the visitor's session holds in the store.
 async fn stored_keys(store: &MemoryStore, visitor: &Browser) -> Vec<String> {
     let id: Id = visitor.cookie("sessionid").expect("a session cookie").parse().expect("an id");
-    let record = store.load(&id).await.expect("memory answers").expect("a record");
+    let (record, _) = store.load(&id).await.expect("memory answers").expect("a record");
     record.data.into_keys().collect()
 }
 

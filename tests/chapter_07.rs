@@ -1,4 +1,4 @@
-//! Chapter 7's promises: every place keeps what it says it keeps, and says in one line why it
+//! Chapter 7's promises: every store keeps what it says it keeps, and says in one line why it
 //! cannot. What takes a PostgreSQL or a Redis server is in two_servers.rs.
 
 use std::{
@@ -12,14 +12,13 @@ use std::{
 use axum::http::StatusCode;
 use browser::Browser;
 use catalog::Catalog;
-use chapter_7::Place;
+use chapter_7::StoreUrl;
 use insta::assert_snapshot;
 use programs::{Answer, Server, Signal, chapter, get};
-use sessions::{FileStore, Id, SessionStore, SqliteStore};
+use sessions::{FileStore, Id, Outcome, Record, SqliteStore, Store};
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
-use tower_sessions::session::Record;
 
 const KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0";
 /// How long a test waits for what happens at once, if it happens.
@@ -31,13 +30,13 @@ fn folder() -> TempDir {
     TempDir::new().expect("an empty folder")
 }
 
-/// A visitor of a server with its sessions in this place, whose paths are within the folder.
-async fn visitor(folder: &TempDir, place: &str) -> Browser {
-    let place = place.replace(":sessions", &format!(":{}/sessions", folder.path().display()));
-    let place: Place = place.parse().expect("a place");
+/// A visitor of a server with its sessions in this store, whose paths are within the folder.
+async fn visitor(folder: &TempDir, store: &str) -> Browser {
+    let store = store.replace(":sessions", &format!(":{}/sessions", folder.path().display()));
+    let url: StoreUrl = store.parse().expect("a store");
     let library = Catalog::in_memory().await.expect("a library in memory");
-    let (sessions, _) = chapter_7::open(&place, Some(KEY)).await.expect("the place opens");
-    Browser::open(chapter_7::app(library, &place, sessions))
+    let (sessions, _) = chapter_7::open(&url, Some(KEY)).await.expect("the store opens");
+    Browser::open(chapter_7::app(library, &url, sessions))
 }
 
 /// The page with a name for what differs from run to run.
@@ -51,10 +50,10 @@ fn visits(visitor: &Browser) -> String {
     visitor.page().texts(".lead").concat()
 }
 
-/// Chapter 7 in an empty folder, with its sessions in this place.
-fn program(folder: &TempDir, place: &str) -> Command {
+/// Chapter 7 in an empty folder, with its sessions in this store.
+fn program(folder: &TempDir, store: &str) -> Command {
     let mut command = chapter(7);
-    command.current_dir(folder).args(["--store", place]);
+    command.current_dir(folder).args(["--store", store]);
     for variable in ["SESSION_KEYS", "SESSION_STORE", "PGPASSWORD", "PGUSER", "PGDATABASE"] {
         command.env_remove(variable);
     }
@@ -84,8 +83,8 @@ fn refusal(command: &mut Command) -> String {
 }
 
 #[tokio::test]
-async fn every_place_counts_visits_1_2_and_3() {
-    for place in [
+async fn every_store_counts_visits_1_2_and_3() {
+    for store in [
         "memory",
         "sqlite:sessions.sqlite",
         "file:sessions",
@@ -95,16 +94,16 @@ async fn every_place_counts_visits_1_2_and_3() {
         "cached+file:sessions",
     ] {
         let folder = folder();
-        let mut visitor = visitor(&folder, place).await;
+        let mut visitor = visitor(&folder, store).await;
         for expected in ["1 time.", "2 times.", "3 times."] {
             visitor.get("/").await;
             assert_eq!(visits(&visitor), format!("You have visited this page {expected}"));
         }
-        assert_eq!(named(&folder, &visitor.page().texts("#place").concat()), place);
+        assert_eq!(named(&folder, &visitor.page().texts("#store").concat()), store);
 
         let mut stranger = visitor.private_window();
         stranger.get("/").await;
-        assert_eq!(visits(&stranger), "You have visited this page 1 time.", "{place}");
+        assert_eq!(visits(&stranger), "You have visited this page 1 time.", "{store}");
     }
 }
 
@@ -122,18 +121,18 @@ async fn in_a_store_the_cookie_holds_an_id_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_sealed_cookie_is_another_one_with_each_visit() {
+async fn an_encrypted_cookie_is_another_one_with_each_visit() {
     let folder = folder();
     let mut visitor = visitor(&folder, "cookie:").await;
     visitor.get("/").await;
     let first = visitor.cookie("sessionid").expect("a session cookie");
     visitor.get("/").await;
     assert_ne!(visitor.cookie("sessionid"), Some(first));
-    assert_snapshot!("a_sealed_session", named(&folder, &visitor.transcript()));
+    assert_snapshot!("an_encrypted_session", named(&folder, &visitor.transcript()));
 }
 
 #[tokio::test]
-async fn a_sealed_cookie_that_was_kept_counts_again_from_there() {
+async fn an_encrypted_cookie_that_was_kept_counts_again_from_there() {
     let folder = folder();
     let mut visitor = visitor(&folder, "cookie:").await;
     visitor.get("/").await;
@@ -148,7 +147,7 @@ async fn a_sealed_cookie_that_was_kept_counts_again_from_there() {
 }
 
 #[tokio::test]
-async fn two_requests_that_bring_one_sealed_cookie_count_as_one() {
+async fn two_requests_that_bring_one_encrypted_cookie_count_as_one() {
     let folder = folder();
     let mut one = visitor(&folder, "cookie:").await;
     one.get("/").await;
@@ -163,21 +162,21 @@ async fn two_requests_that_bring_one_sealed_cookie_count_as_one() {
 }
 
 #[tokio::test]
-async fn a_sealed_cookie_that_was_tampered_with_is_a_first_visit() {
+async fn an_encrypted_cookie_that_was_tampered_with_is_a_first_visit() {
     let folder = folder();
     let mut visitor = visitor(&folder, "cookie:").await;
     visitor.get("/").await;
     visitor.get("/").await;
-    let sealed = visitor.cookie("sessionid").expect("a session cookie");
-    let (first, rest) = sealed.split_at(1);
+    let encrypted = visitor.cookie("sessionid").expect("a session cookie");
+    let (first, rest) = encrypted.split_at(1);
     visitor.edit_cookie("sessionid", &format!("{}{rest}", if first == "A" { "B" } else { "A" }));
     visitor.get("/").await;
     assert_eq!(visits(&visitor), "You have visited this page 1 time.");
 }
 
 #[tokio::test]
-async fn two_servers_share_a_place_that_is_not_in_one_servers_memory() {
-    for (place, then) in [
+async fn two_servers_share_a_store_that_is_not_in_one_servers_memory() {
+    for (store, then) in [
         ("memory", "1 time."),
         ("sqlite:sessions.sqlite", "2 times."),
         ("file:sessions", "2 times."),
@@ -187,12 +186,12 @@ async fn two_servers_share_a_place_that_is_not_in_one_servers_memory() {
         ("cached+file:sessions", "2 times."),
     ] {
         let folder = folder();
-        let mut here = visitor(&folder, place).await;
-        let mut there = visitor(&folder, place).await;
+        let mut here = visitor(&folder, store).await;
+        let mut there = visitor(&folder, store).await;
         here.get("/").await;
         let cookie = format!("sessionid={}", here.cookie("sessionid").expect("a session cookie"));
         there.get_with("/", &[("cookie", cookie.as_bytes())]).await;
-        assert_eq!(visits(&there), format!("You have visited this page {then}"), "{place}");
+        assert_eq!(visits(&there), format!("You have visited this page {then}"), "{store}");
     }
 }
 
@@ -201,28 +200,28 @@ async fn the_page_shows_a_hostile_name_as_text() {
     let folder = folder();
     let visitor = &mut visitor(&folder, "file:sessions<script>alert(1)<").await;
     visitor.get("/").await;
-    let place = visitor.page().texts("#place").concat();
-    assert!(place.ends_with("sessions<script>alert(1)<"), "{place}");
+    let store = visitor.page().texts("#store").concat();
+    assert!(store.ends_with("sessions<script>alert(1)<"), "{store}");
     assert!(!visitor.page().has("script"), "{}", visitor.page().body());
 }
 
 #[tokio::test]
-async fn a_place_that_goes_away_is_a_calm_503_and_then_counts_on() {
-    for place in ["sqlite:sessions", "file:sessions", "cached+file:sessions"] {
+async fn a_store_that_goes_away_is_a_calm_503_and_then_counts_on() {
+    for store in ["sqlite:sessions", "file:sessions", "cached+file:sessions"] {
         let folder = folder();
-        let visitor = &mut visitor(&folder, place).await;
+        let visitor = &mut visitor(&folder, store).await;
         visitor.get("/").await;
         let (here, away) = (folder.path().join("sessions"), folder.path().join("away"));
         let is_file = here.is_file();
         take_away(&here, &away, is_file).await;
 
         visitor.get("/").await;
-        assert_eq!(visitor.page().status(), StatusCode::SERVICE_UNAVAILABLE, "{place}");
+        assert_eq!(visitor.page().status(), StatusCode::SERVICE_UNAVAILABLE, "{store}");
         assert!(visitor.page().set_cookies().is_empty());
 
         bring_back(&here, &away, is_file).await;
         visitor.get("/").await;
-        assert_eq!(visits(visitor), "You have visited this page 2 times.", "{place}");
+        assert_eq!(visits(visitor), "You have visited this page 2 times.", "{store}");
     }
 }
 
@@ -259,10 +258,12 @@ async fn what_has_expired_is_cleared_in_the_background_where_it_would_stay() {
         data: Default::default(),
         expiry_date: OffsetDateTime::now_utc() - Duration::HOUR,
     };
-    files.create(&mut expired()).await.expect("a file");
-    table.create(&mut expired()).await.expect("a row");
+    let created = files.create(&expired()).await.expect("a file");
+    assert!(matches!(created, Outcome::Stored(_)), "{created:?}");
+    let created = table.create(&expired()).await.expect("a row");
+    assert!(matches!(created, Outcome::Stored(_)), "{created:?}");
 
-    let is_gone = async |place: &str| match place {
+    let is_gone = async |store: &str| match store {
         "file:sessions" => {
             let files = std::fs::read_dir(folder.path().join("sessions")).expect("the folder");
             let mut names = files.flatten().map(|file| file.file_name());
@@ -270,12 +271,12 @@ async fn what_has_expired_is_cleared_in_the_background_where_it_would_stay() {
         }
         _ => rows(&folder.path().join("sessions.sqlite")).await == 0,
     };
-    for place in ["file:sessions", "sqlite:sessions.sqlite"] {
-        assert!(!is_gone(place).await, "it expired a long time ago, and is there");
-        let server = Server::start(&mut program(&folder, place));
+    for store in ["file:sessions", "sqlite:sessions.sqlite"] {
+        assert!(!is_gone(store).await, "it expired a long time ago, and is there");
+        let server = Server::start(&mut program(&folder, store));
         // It begins at once. The watchdog turns a server that never does it into a failure.
         let cleared = async {
-            while !is_gone(place).await {
+            while !is_gone(store).await {
                 tokio::task::yield_now().await;
             }
         };
@@ -285,11 +286,11 @@ async fn what_has_expired_is_cleared_in_the_background_where_it_would_stay() {
 }
 
 #[tokio::test]
-async fn nothing_clears_what_cannot_be_cleared_or_need_not_be() {
-    for place in ["memory", "cached+memory", "cookie:"] {
-        let place: Place = place.parse().expect("a place");
-        let (_, clearing) = chapter_7::open(&place, Some(KEY)).await.expect("the place opens");
-        assert!(clearing.is_none(), "{place}");
+async fn every_store_is_cleared_and_a_cookie_needs_no_clearing() {
+    for (store, is_cleared) in [("memory", true), ("cached+memory", true), ("cookie:", false)] {
+        let url: StoreUrl = store.parse().expect("a store");
+        let (_, clearing) = chapter_7::open(&url, Some(KEY)).await.expect("the store opens");
+        assert_eq!(clearing.is_some(), is_cleared, "{store}");
     }
 }
 
@@ -300,7 +301,7 @@ async fn rows(database: &Path) -> i64 {
 
 #[test]
 fn where_it_says_so_the_count_survives_kill_9_and_elsewhere_it_starts_anew() {
-    for (place, keys, then) in [
+    for (store, keys, then) in [
         ("memory", None, 1),
         ("sqlite:sessions.sqlite", None, 3),
         ("file:sessions", None, 3),
@@ -312,7 +313,7 @@ fn where_it_says_so_the_count_survives_kill_9_and_elsewhere_it_starts_anew() {
     ] {
         let folder = folder();
         let start = || {
-            let mut command = program(&folder, place);
+            let mut command = program(&folder, store);
             if let Some(keys) = keys {
                 command.env("SESSION_KEYS", keys);
             }
@@ -321,11 +322,11 @@ fn where_it_says_so_the_count_survives_kill_9_and_elsewhere_it_starts_anew() {
         let server = start();
         let (_, cookie) = visit(&server, "");
         let (second, cookie) = visit(&server, &cookie);
-        assert_eq!(second, 2, "{place}");
+        assert_eq!(second, 2, "{store}");
         server.stop(Signal::KILL);
 
         let (third, _) = visit(&start(), &cookie);
-        assert_eq!(third, then, "{place}");
+        assert_eq!(third, then, "{store}");
     }
 }
 
@@ -345,7 +346,7 @@ fn without_an_option_sessions_are_beside_the_books_as_in_chapter_4() {
 }
 
 #[test]
-fn the_variable_chooses_the_place_and_the_option_wins() {
+fn the_variable_chooses_the_store_and_the_option_wins() {
     let folder = folder();
     let by_variable = || {
         let mut command = chapter(7);
@@ -364,7 +365,7 @@ fn without_keys_a_warning_says_how_to_make_one() {
     let (_, log) = Server::start(&mut program(&folder, "cookie:")).stop(Signal::TERM);
     assert_eq!(
         log,
-        "warning: SESSION_KEYS is not set. Sessions are sealed with a new key, and end with this \
+        "warning: SESSION_KEYS is not set. Sessions are encrypted with a new key, and end with this \
          server. Make a key that stays: export SESSION_KEYS=$(openssl rand -hex 32)\n"
     );
     let with_keys = &mut program(&folder, "cookie:");
@@ -376,26 +377,26 @@ fn without_keys_a_warning_says_how_to_make_one() {
 fn an_old_key_still_opens_and_the_newest_seals() {
     let folder = folder();
     let start = |keys: &str| Server::start(program(&folder, "cookie:").env("SESSION_KEYS", keys));
-    let (_, sealed_with_old) = visit(&start(KEY), "");
+    let (_, encrypted_with_old) = visit(&start(KEY), "");
 
     let both = start(&format!("{NEWER_KEY},{KEY}"));
-    let (count, sealed_with_newer) = visit(&both, &sealed_with_old);
+    let (count, encrypted_with_newer) = visit(&both, &encrypted_with_old);
     assert_eq!(count, 2);
 
     let newer = start(NEWER_KEY);
-    assert_eq!(visit(&newer, &sealed_with_newer).0, 3);
-    assert_eq!(visit(&newer, &sealed_with_old).0, 1, "the old key was taken away");
+    assert_eq!(visit(&newer, &encrypted_with_newer).0, 3);
+    assert_eq!(visit(&newer, &encrypted_with_old).0, 1, "the old key was taken away");
 }
 
 #[test]
 fn keys_that_are_none_are_refused_without_being_shown() {
     let folder = folder();
     for (keys, what) in [
-        ("", "sealing key 1 is empty"),
-        ("secret", "sealing key 1 holds other characters than hex digits"),
-        (&KEY[1..], "sealing key 1 has 63 hex digits"),
-        (&format!("{KEY},{KEY}00"), "sealing key 2 has 66 hex digits"),
-        (&format!("{KEY},"), "sealing key 2 is empty"),
+        ("", "encryption key 1 is empty"),
+        ("secret", "encryption key 1 holds other characters than hex digits"),
+        (&KEY[1..], "encryption key 1 has 63 hex digits"),
+        (&format!("{KEY},{KEY}00"), "encryption key 2 has 66 hex digits"),
+        (&format!("{KEY},"), "encryption key 2 is empty"),
     ] {
         let line = refusal(program(&folder, "cookie:").env("SESSION_KEYS", keys));
         assert!(line.starts_with("error: SESSION_KEYS: "), "{line}");
@@ -405,9 +406,9 @@ fn keys_that_are_none_are_refused_without_being_shown() {
 }
 
 #[test]
-fn what_is_no_place_is_one_line_that_lists_the_places() {
+fn what_is_not_a_store_is_one_line_that_lists_the_stores() {
     let folder = folder();
-    for (place, shown) in [
+    for (store, shown) in [
         ("", "\"\""),
         ("sqlite", "\"sqlite\""),
         ("sqlite:", "\"sqlite:\""),
@@ -424,9 +425,9 @@ fn what_is_no_place_is_one_line_that_lists_the_places() {
         ("Memory\n", "\"Memory\\n\""),
     ] {
         assert_eq!(
-            refusal(&mut program(&folder, place)),
+            refusal(&mut program(&folder, store)),
             format!(
-                "error: {shown} is no place for sessions; there are memory, sqlite:FILE, \
+                "error: {shown} is not a store; there are memory, sqlite:FILE, \
                  postgres://…, redis://…, file:FOLDER and cookie:, and cached+ in front of any \
                  but cookie:\n"
             )
@@ -534,19 +535,19 @@ fn a_folder_or_file_that_cannot_be_is_one_line_with_the_remedy() {
     std::fs::write(folder.path().join("note"), "no folder").expect("a file");
     let at = folder.path().display();
     for cached in ["", "cached+"] {
-        let refusal = |place: &str| refusal(&mut program(&folder, &format!("{cached}{place}")));
+        let refusal = |store: &str| refusal(&mut program(&folder, &format!("{cached}{store}")));
         assert_eq!(
             refusal("file:note"),
             format!(
                 "error: {at}/note is not a folder, so no sessions can be kept in it; choose \
-                 another place\n"
+                 another store\n"
             )
         );
         assert_eq!(
             refusal("file:no/such/folder"),
             format!(
                 "error: cannot make the folder {at}/no/such/folder for the sessions: No such file \
-                 or directory (os error 2); make it yourself, or choose another place\n"
+                 or directory (os error 2); make it yourself, or choose another store\n"
             )
         );
         assert_eq!(
@@ -571,30 +572,30 @@ fn neither_help_nor_a_log_nor_the_page_has_a_password() {
     for url in
         [url, "redis://toad:secret@localhost/test", "postgres://localhost/test?password=secret"]
     {
-        let place: Place = url.parse().expect("a place");
+        let url: StoreUrl = url.parse().expect("a store");
         let (scheme, _) = url.split_once(':').expect("a URL");
-        assert_eq!(place.to_string(), format!("{scheme}://localhost/test"));
+        assert_eq!(store.to_string(), format!("{scheme}://localhost/test"));
     }
     let program = &mut program(&folder, "cookie:");
     let server = Server::start(program.env("SESSION_KEYS", KEY).env("RUST_LOG", "trace"));
     let (_, cookie) = visit(&server, "");
     visit(&server, &cookie);
     let (_, log) = server.stop(Signal::TERM);
-    let (_, sealed) = cookie.split_once('=').expect("name=value");
-    assert!(log.contains("TRACE") && !log.contains(KEY) && !log.contains(sealed), "{log}");
+    let (_, encrypted) = cookie.split_once('=').expect("name=value");
+    assert!(log.contains("TRACE") && !log.contains(KEY) && !log.contains(encrypted), "{log}");
 }
 
 #[test]
 fn no_place_logs_a_session_id() {
-    for place in ["memory", "sqlite:s.sqlite", "file:sessions", "cached+file:sessions"] {
+    for store in ["memory", "sqlite:s.sqlite", "file:sessions", "cached+file:sessions"] {
         let folder = folder();
-        let server = Server::start(program(&folder, place).env("RUST_LOG", "trace"));
+        let server = Server::start(program(&folder, store).env("RUST_LOG", "trace"));
         let (_, cookie) = visit(&server, "");
         visit(&server, &cookie);
         let (_, log) = server.stop(Signal::TERM);
         let (_, id) = cookie.split_once('=').expect("name=value");
-        assert!(log.contains("TRACE") && !log.contains(id), "{place} logs the id");
-        assert!(!log.contains("ERROR"), "{place}: {log}");
+        assert!(log.contains("TRACE") && !log.contains(id), "{store} logs the id");
+        assert!(!log.contains("ERROR"), "{store}: {log}");
     }
 }
 

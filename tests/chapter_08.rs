@@ -15,11 +15,10 @@ use catalog::Catalog;
 use chapter_8::Notice;
 use insta::assert_snapshot;
 use programs::{Server, Signal, chapter};
-use sessions::{Id, MemoryStore, Replaced, SessionStore, SqliteStore, Store, Version};
+use sessions::{Id, MemoryStore, Outcome, Record, SqliteStore, Store, StoreError, Version};
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::sync::Barrier;
-use tower_sessions::{session::Record, session_store::Result as StoreResult};
 
 const CLOSING_EARLY: Notice =
     Notice { number: 1, text: "From 24 December to 1 January the library closes at 2 p.m." };
@@ -716,33 +715,27 @@ impl MeetingPlace {
 }
 
 #[async_trait]
-impl SessionStore for MeetingPlace {
-    async fn create(&self, record: &mut Record) -> StoreResult<()> {
-        self.store.create(record).await
-    }
-    async fn save(&self, record: &Record) -> StoreResult<()> {
-        self.store.save(record).await
-    }
-    async fn load(&self, id: &Id) -> StoreResult<Option<Record>> {
-        self.store.load(id).await
-    }
-    async fn delete(&self, id: &Id) -> StoreResult<()> {
-        self.store.delete(id).await
-    }
-}
-
-#[async_trait]
 impl Store for MeetingPlace {
-    async fn load_versioned(&self, id: &Id) -> StoreResult<Option<(Record, Version)>> {
-        let found = self.store.load_versioned(id).await;
+    async fn load(&self, id: &Id) -> Result<Option<(Record, Version)>, StoreError> {
+        let found = self.store.load(id).await;
         let fewer = |expected: u32| expected.checked_sub(1);
         if self.expected.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fewer).is_ok() {
             self.both_have_loaded.wait().await;
         }
         found
     }
-    async fn replace(&self, old: &Id, seen: Version, new: &mut Record) -> StoreResult<Replaced> {
-        self.store.replace(old, seen, new).await
+    async fn create(&self, record: &Record) -> Result<Outcome, StoreError> {
+        self.store.create(record).await
+    }
+    async fn compare_and_swap(
+        &self,
+        expected: Version,
+        new: &Record,
+    ) -> Result<Outcome, StoreError> {
+        self.store.compare_and_swap(expected, new).await
+    }
+    async fn delete(&self, id: &Id) -> Result<Option<Record>, StoreError> {
+        self.store.delete(id).await
     }
 }
 

@@ -34,7 +34,7 @@ const AT_ONCE: usize = 4;
 /// How often each of them comes again.
 const EACH: usize = 10;
 
-/// Its name, and what holds a place to it.
+/// Its name, and what holds a store to it.
 type Promise = (&'static str, fn(&str));
 
 /// What is promised over every store.
@@ -59,32 +59,32 @@ const PROMISES_OF_A_LINE: [Promise; 1] = [(
 fn main() -> ExitCode {
     let mut trials = Vec::new();
     // Each pair of servers gets a folder of its own, so these are new every time.
-    for place in ["sqlite:sessions.sqlite", "file:sessions", "cached+sqlite:sessions.sqlite"] {
-        trials.extend(PROMISES.map(|promise| trial(place, promise, Some(place.to_owned()))));
+    for store in ["sqlite:sessions.sqlite", "file:sessions", "cached+sqlite:sessions.sqlite"] {
+        trials.extend(PROMISES.map(|promise| trial(store, promise, Some(store.to_owned()))));
     }
-    for (store, variable) in [("postgres", "TEST_POSTGRES_URL"), ("redis", "TEST_REDIS_URL")] {
+    for (server, variable) in [("postgres", "TEST_POSTGRES_URL"), ("redis", "TEST_REDIS_URL")] {
         let url = env::var(variable).ok();
         let promises = PROMISES.iter().chain(&PROMISES_OF_A_LINE);
         if url.is_none() {
             let count = promises.clone().count();
             eprintln!("{variable} is not set: {count} tests of two servers are skipped");
         }
-        trials.extend(promises.map(|promise| trial(store, *promise, url.clone())));
+        trials.extend(promises.map(|promise| trial(server, *promise, url.clone())));
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-fn trial(name: &str, (promise, run): Promise, place: Option<String>) -> Trial {
-    let is_skipped = place.is_none();
+fn trial(name: &str, (promise, run): Promise, store: Option<String>) -> Trial {
+    let is_skipped = store.is_none();
     let test = move || {
-        run(&place.expect("a trial that is skipped does not run"));
+        run(&store.expect("a trial that is skipped does not run"));
         Ok(())
     };
     Trial::test(format!("{name}::{promise}"), test).with_ignored_flag(is_skipped)
 }
 
-fn visits_to_both_in_turn_are_all_counted(place: &str) {
-    let Pair { one, other, cookie, _folder } = Pair::over(place);
+fn visits_to_both_in_turn_are_all_counted(store: &str) {
+    let Pair { one, other, cookie, _folder } = Pair::over(store);
     let mut processes = BTreeSet::new();
     for expected in 2..=7 {
         let server = if expected % 2 == 0 { &other } else { &one };
@@ -95,8 +95,8 @@ fn visits_to_both_in_turn_are_all_counted(place: &str) {
     assert_eq!(processes.len(), 2, "both answered: {processes:?}");
 }
 
-fn visits_to_both_at_once_are_all_counted_and_no_two_are_told_the_same(place: &str) {
-    let Pair { one, other, cookie, _folder } = Pair::over(place);
+fn visits_to_both_at_once_are_all_counted_and_no_two_are_told_the_same(store: &str) {
+    let Pair { one, other, cookie, _folder } = Pair::over(store);
     let start = Barrier::new(2 * AT_ONCE);
     let visits = |server| {
         start.wait();
@@ -113,8 +113,8 @@ fn visits_to_both_at_once_are_all_counted_and_no_two_are_told_the_same(place: &s
     assert_eq!(count(&visit(&one, &cookie)), total + 1);
 }
 
-fn when_one_is_killed_amid_many_the_other_goes_on_with_the_count(place: &str) {
-    let Pair { one, other, cookie, _folder } = Pair::over(place);
+fn when_one_is_killed_amid_many_the_other_goes_on_with_the_count(store: &str) {
+    let Pair { one, other, cookie, _folder } = Pair::over(store);
     let doomed = one.address().to_owned();
     // Everybody lets go of `is_busy` after several visits, or fails and lets go of it, too.
     let (is_busy, all_are_busy) = mpsc::channel::<()>();
@@ -181,7 +181,7 @@ fn while_the_store_is_away_pages_say_so_and_afterwards_the_count_goes_on(url: &s
     assert!(log.contains("the session store failed"), "the log has the cause: {log}");
 }
 
-/// Two servers over one place, and the cookie of a visitor who was once at the first.
+/// Two servers over one store, and the cookie of a visitor who was once at the first.
 struct Pair {
     one: Server,
     other: Server,
@@ -190,11 +190,11 @@ struct Pair {
 }
 
 impl Pair {
-    fn over(place: &str) -> Pair {
+    fn over(store: &str) -> Pair {
         let folder = TempDir::new().expect("an empty folder");
         let start = || {
             let mut command = chapter(7);
-            Server::start(command.current_dir(&folder).args(["--store", place]))
+            Server::start(command.current_dir(&folder).args(["--store", store]))
         };
         let (one, other) = (start(), start());
         let first = get(one.address(), "/", "");

@@ -3,12 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::Result;
-use sessions::{Id, SqliteStore};
+use sessions::{Id, Record, SqliteStore};
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, SqliteConnection};
 use tempfile::TempDir;
 use time::OffsetDateTime;
-use tower_sessions::session::Record;
 
 use crate::{Bench, clients::Cookies, process::Server, server::App, table::Table};
 
@@ -102,5 +101,5 @@ async fn fill(database: &Path, sessions: u64, expired: u64) -> Result<()> {
 fn row(number: u64) -> (i64, String) {
     let hash = Sha256::digest(record(number).id.0.to_le_bytes());
     let (prefix, _) = hash.split_first_chunk().expect("32 bytes");
-    (i64::from_be_bytes(*prefix), hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    (i64::from_be_bytes(*prefix), hex::encode(hash))
 }

@@ -1,6 +1,6 @@
 //! How many visits a second, and what each of them costs.
 //!
-//! Run: `just bench`, with the big tables `just bench --million`, and over chapter 7's places
+//! Run: `just bench`, with the big tables `just bench --million`, and over chapter 7's stores
 //! `just bench --store memory --store sqlite:library.sqlite`
 //! Read: docs/measurements.md
 //!
@@ -30,7 +30,7 @@ mod process;
 mod server;
 mod table;
 
-/// Measures chapter 4's page with several places for its sessions
+/// Measures chapter 4's page with several stores for its sessions
 #[derive(Debug, Parser)]
 struct Options {
     /// Measure each cell for this long, after a warm-up of a quarter of it
@@ -45,8 +45,8 @@ struct Options {
     /// Measure only this row; may be given several times
     #[arg(long, value_name = "ROW")]
     only: Vec<App>,
-    /// Measure chapter 7 with this place for its sessions instead; may be given several times
-    #[arg(long, value_name = "PLACE")]
+    /// Measure chapter 7 with this store instead; may be given several times
+    #[arg(long, value_name = "STORE")]
     store: Vec<String>,
     /// Measure a table of a million sessions too, and clearing it; takes some minutes
     #[arg(long)]
@@ -54,7 +54,7 @@ struct Options {
     /// How many sessions the big table holds
     #[arg(long, default_value_t = 1_000_000, hide = true)]
     big: u64,
-    /// Put the databases here; choose a real disk [default: beside this program]
+    /// Put the databases here; choose a real disk [default: next to this program]
     #[arg(long)]
     folder: Option<PathBuf>,
     /// Be the server: how this program starts itself again
@@ -71,8 +71,8 @@ fn main() -> Result<()> {
         let folder = options.folder.context("--serve needs a --folder")?;
         return server::serve(app, &folder);
     }
-    if let Some(place) = options.serve_store {
-        return server::serve_store(&place);
+    if let Some(url) = options.serve_store {
+        return server::serve_store(&url);
     }
     let parent = match &options.folder {
         Some(folder) => folder.clone(),
@@ -95,11 +95,18 @@ fn main() -> Result<()> {
             }
         } else {
             table.add("no session", Some(App::NoSession), bench.cell(App::NoSession, clients)?);
-            for place in &options.store {
+            for url in &options.store {
                 // What follows the colon may be a password.
-                let name = place.split(':').next().unwrap_or_default();
-                table.add(name, None, bench.cell_of_store(place, clients)?);
+                let name = url.split(':').next().unwrap_or_default();
+                table.add(name, None, bench.cell_of_store(url, clients)?);
             }
+        }
+    }
+    if options.store.is_empty() {
+        println!("\n1 client, and a new session with so many values in each request");
+        let mut table = Table::start();
+        for app in App::KEYS.into_iter().filter(chosen) {
+            table.add(app.title(), Some(app), bench.cell(app, 1)?);
         }
     }
     if options.million {
@@ -124,7 +131,7 @@ impl Bench {
         let folder = TempDir::new_in(&self.folder)?;
         let server = Server::start_app(app, folder.path())?;
         let cookies = match app {
-            App::New => Cookies::None,
+            App::New | App::Keys100 | App::Keys1000 | App::Keys4000 => Cookies::None,
             App::Read => Cookies::Stored { sessions: server::READABLE, own: true },
             _ => Cookies::Kept,
         };
@@ -132,10 +139,10 @@ impl Bench {
     }
 
     /// A row of chapter 7.
-    fn cell_of_store(&self, place: &str, clients: usize) -> Result<Measured> {
+    fn cell_of_store(&self, url: &str, clients: usize) -> Result<Measured> {
         let folder = TempDir::new_in(&self.folder)?;
-        let server = Server::start(&["--serve-store", place], folder.path())?;
-        let cookies = if place == "cookie:" { Cookies::Renewed } else { Cookies::Kept };
+        let server = Server::start(&["--serve-store", url], folder.path())?;
+        let cookies = if url == "cookie:" { Cookies::Renewed } else { Cookies::Kept };
         self.measure(&self.load(&server, clients, cookies))
     }
 

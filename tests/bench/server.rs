@@ -16,9 +16,9 @@ use axum::{
     routing::get,
 };
 use catalog::{Catalog, Counts};
-use chapter_7::Place;
+use chapter_7::StoreUrl;
 use clap::ValueEnum;
-use sessions::{MemoryStore, Session, SessionLayer, SessionStore, SqliteStore};
+use sessions::{MemoryStore, Session, SessionLayer, SqliteStore, Store};
 use tokio::net::TcpListener;
 use tower_sessions::{Expiry, SessionManagerLayer};
 
@@ -49,6 +49,12 @@ pub enum App {
     New,
     /// Chapter 4's page on the SQLite store, showing the count and not changing it
     Read,
+    /// A new session with 100 keys, inserted one by one, in memory
+    Keys100,
+    /// The same with 1,000 keys
+    Keys1000,
+    /// The same with 4,000 keys
+    Keys4000,
 }
 
 impl App {
@@ -62,6 +68,9 @@ impl App {
         App::Read,
     ];
 
+    /// Measured by themselves, with one client: what one request costs.
+    pub const KEYS: [App; 3] = [App::Keys100, App::Keys1000, App::Keys4000];
+
     pub fn title(self) -> &'static str {
         match self {
             App::NoSession => "no session",
@@ -71,6 +80,9 @@ impl App {
             App::PlainNormal => "plain store, NORMAL",
             App::New => "SQLite, new visitors",
             App::Read => "SQLite, only reading",
+            App::Keys100 => "100 inserts",
+            App::Keys1000 => "1,000 inserts",
+            App::Keys4000 => "4,000 inserts",
         }
     }
 }
@@ -90,9 +102,12 @@ pub async fn serve(app: App, folder: &Path) -> Result<()> {
         App::Durable | App::New => chapter_4::app(library, sqlite.clone()),
         App::Plain => plain(library, PlainStore::open(&database, Synchronous::Full).await?),
         App::PlainNormal => plain(library, PlainStore::open(&database, Synchronous::Normal).await?),
+        App::Keys100 => keys(100),
+        App::Keys1000 => keys(1000),
+        App::Keys4000 => keys(4000),
         App::Read => {
             for number in 0..READABLE {
-                sqlite.save(&big_table::record(number)).await?;
+                let _ = sqlite.create(&big_table::record(number)).await?;
             }
             site::with_look(
                 Router::new()
@@ -122,13 +137,13 @@ pub async fn serve(app: App, folder: &Path) -> Result<()> {
 
 /// Chapter 7 in the current folder, until the standard input ends.
 #[tokio::main]
-pub async fn serve_store(place: &str) -> Result<()> {
-    let place: Place = place.parse()?;
+pub async fn serve_store(url: &str) -> Result<()> {
+    let url: StoreUrl = url.parse()?;
     let library = Catalog::open("library.sqlite").await?;
     let keys = std::env::var("SESSION_KEYS").ok();
     // The clearing runs while the variable lives.
-    let (sessions, _clearing) = chapter_7::open(&place, keys.as_deref()).await?;
-    let routes = chapter_7::app(library, &place, sessions);
+    let (sessions, _clearing) = chapter_7::open(&url, keys.as_deref()).await?;
+    let routes = chapter_7::app(library, &url, sessions);
     let ended = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()));
     tokio::select! {
         served = axum::serve(listen().await?, routes) => Ok(served?),
@@ -165,6 +180,17 @@ async fn show_stored(session: Session, State(library): State<Catalog>) -> Result
     let counts = library.counts().await?;
     let num_visits = session.get(NUM_VISITS)?.unwrap_or(0);
     Ok(Home { counts, num_visits })
+}
+
+/// A page that stores so many values, each with an `insert` of its own.
+fn keys(number: u32) -> Router {
+    let insert_all = async move |session: Session| -> Result<&'static str, sessions::Error> {
+        for key in 0..number {
+            session.insert(&format!("k{key}"), key)?;
+        }
+        Ok("stored")
+    };
+    Router::new().route("/", get(insert_all)).layer(SessionLayer::new(MemoryStore::default()))
 }
 
 /// tower-sessions as its own documentation shows it.

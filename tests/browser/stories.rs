@@ -274,7 +274,7 @@ pub async fn visits_are_counted_wherever_sessions_are_kept() {
     }
 }
 
-pub async fn a_sealed_session_is_the_cookie_and_survives_the_browser() {
+pub async fn an_encrypted_session_is_the_cookie_and_survives_the_browser() {
     let site = Site::open_with(7, &["--store", "cookie:"]);
     let mut visitor = Chromium::start().await;
     let window = visitor.window(&site).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tower_sessions::session_store::Error;
 
-pub(crate) use super::no_answer;
+use super::PATIENCE;
 
 /// A connection that has rested for longer is asked whether it is alive, and may take as long to
 /// answer.
@@ -13,6 +13,11 @@ pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 /// What to do if the server does not answer when the program starts.
 pub(crate) const START: &str = ": start the server, or correct the host and the port in the URL";
+
+/// What a request that waited for too long is told.
+pub(crate) fn no_answer() -> String {
+    format!("no answer within {} seconds", PATIENCE.as_secs())
+}
 
 /// Says what is wrong with a URL, and shows no more of it than its scheme: there may be a password
 /// in the rest.
@@ -36,4 +41,14 @@ pub(crate) fn parse_url<T>(
         _ => "it is not a URL".to_owned(),
     };
     Err(Error::Backend(format!("that is not the URL of a {server} ({problem}): write {example}")))
+}
+
+/// Sessions cannot be kept there: what the program says when it starts, and then ends.
+pub(crate) fn refused(place: &str, cause: &str, advice: &str) -> Error {
+    Error::Backend(format!("cannot keep sessions in {place} ({cause}){advice}"))
+}
+
+/// A call has failed: what the log says of it.
+pub(crate) fn failed(place: &str, cause: &str) -> Error {
+    Error::Backend(format!("{place}: {cause}"))
 }

@@ -1,5 +1,7 @@
 //! A record as the stores write it down: the hash of its id, text and numbers.
 
+use std::ops::Range;
+
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tower_sessions::{
@@ -53,11 +55,19 @@ pub(crate) fn decode(id: &Id, (data, expiry_date, version): Columns) -> Result<(
         data: serde_json::from_str(&data).map_err(undecodable)?,
         expiry_date: OffsetDateTime::from_unix_timestamp(expiry_date).map_err(undecodable)?,
     };
-    // Versions begin at 1. The largest number has no next one, so no write over it could succeed.
-    match u64::try_from(version) {
-        Ok(1..) if version < i64::MAX => Ok((record, Version(version as u64))),
-        _ => Err(Error::Decode(format!("its version is {version}"))),
+    match VERSIONS.contains(&version) {
+        true => Ok((record, Version(version as u64))),
+        false => Err(Error::Decode(format!("its version is {version}"))),
     }
+}
+
+/// Versions begin at 1. The largest number has no next one, so no write over it could succeed.
+const VERSIONS: Range<i64> = 1..i64::MAX;
+
+/// The version as it is written, or `None` if no record that can be read has it.
+#[cfg(any(feature = "postgres", feature = "redis"))]
+pub(crate) fn column(version: Version) -> Option<i64> {
+    i64::try_from(version.0).ok().filter(|version| VERSIONS.contains(version))
 }
 
 pub(crate) fn undecodable(error: impl ToString) -> Error {
