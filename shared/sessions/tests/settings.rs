@@ -12,7 +12,7 @@ use axum::{
 use browser::{Browser, Page};
 use cookie::{Cookie, SameSite};
 use helpers::{
-    MADE_UP, assert_no_cookie, cookie_of, get_with_cookie, id_of, in_an_hour, load, set_end,
+    cookie_of, get_with_cookie, id_of, in_an_hour, load, set_end,
     the_cookie,
 };
 use sessions::{Builder, Error, Id, MemoryStore, Secure, Session, SessionLayer, Store};
