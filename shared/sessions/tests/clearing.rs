@@ -1,25 +1,20 @@
 //! Expired sessions are cleared: by a call, and in the background.
 
-mod logs;
+mod helpers;
 
-use std::{
-    collections::VecDeque,
-    path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use logs::{listen, logged};
+use helpers::{expired, fresh_file, listen, logged, open_sqlite, record, rows};
+use parking_lot::Mutex;
 use sessions::{
-    Clearing, Id, MemoryStore, Replaced, SessionStore, SqliteStore, Store, Version, clear_expired,
+    Clearing, Id, MemoryStore, OneServer, Outcome, Record, SqliteStore, Store, StoreError, Version,
+    clear_expired,
 };
-use sqlx::{Connection, SqliteConnection};
-use tempfile::TempDir;
-use time::OffsetDateTime;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
-use tower_sessions::{session::Record, session_store};
 use tracing::Level;
+
+type Result<T> = std::result::Result<T, StoreError>;
 
 /// What a store answers to one step.
 #[derive(Debug)]
@@ -45,36 +40,29 @@ impl Scripted {
 }
 
 #[async_trait]
-impl SessionStore for Scripted {
-    async fn save(&self, _: &Record) -> session_store::Result<()> {
-        unreachable!("clearing saves nothing")
-    }
-
-    async fn load(&self, _: &Id) -> session_store::Result<Option<Record>> {
+impl Store for Scripted {
+    async fn load(&self, _: &Id) -> Result<Option<(Record, Version)>> {
         unreachable!("clearing loads nothing")
     }
 
-    async fn delete(&self, _: &Id) -> session_store::Result<()> {
+    async fn create(&self, _: &Record) -> Result<Outcome> {
+        unreachable!("clearing creates nothing")
+    }
+
+    async fn compare_and_swap(&self, _: Version, _: &Record) -> Result<Outcome> {
+        unreachable!("clearing writes nothing")
+    }
+
+    async fn delete(&self, _: &Id) -> Result<Option<Record>> {
         unreachable!("clearing deletes nothing by its id")
     }
-}
 
-#[async_trait]
-impl Store for Scripted {
-    async fn load_versioned(&self, _: &Id) -> session_store::Result<Option<(Record, Version)>> {
-        unreachable!("clearing loads nothing")
-    }
-
-    async fn replace(&self, _: &Id, _: Version, _: &mut Record) -> session_store::Result<Replaced> {
-        unreachable!("clearing replaces nothing")
-    }
-
-    async fn clear_expired(&self, limit: u32) -> session_store::Result<u64> {
+    async fn clear_expired(&self, limit: u32) -> Result<u64> {
         self.asked.send(limit).expect("the test listens");
-        let step = self.steps.lock().expect("no test panics here").pop_front();
+        let step = self.steps.lock().pop_front();
         match step.unwrap_or(Step::Deletes(0)) {
             Step::Deletes(deleted) => Ok(deleted),
-            Step::Fails => Err(session_store::Error::Backend("the cable is out".to_owned())),
+            Step::Fails => Err(StoreError::Backend("the cable is out".to_owned())),
             Step::NeverEnds => std::future::pending().await,
         }
     }
@@ -106,38 +94,27 @@ async fn a_step_that_fails_ends_the_call_and_says_why() {
 
 #[tokio::test]
 async fn a_store_that_cannot_clear_says_so() {
-    let refused = clear_expired(&MemoryStore::default()).await.expect_err("it cannot");
-    assert!(refused.to_string().contains("cannot clear"), "{refused}");
+    let store = OneServer::new(tower_sessions::MemoryStore::default());
+    let refused = clear_expired(&store).await.expect_err("it cannot");
+    assert!(refused.to_string().contains("cannot clear its expired sessions"), "{refused}");
 }
 
-/// Adds as many records, which end so long from now.
-async fn add_records(store: &SqliteStore, number: usize, lasts: time::Duration) {
+/// Adds as many records.
+async fn add_records(store: &SqliteStore, number: usize, record: fn(&str) -> Record) {
     let mut running = JoinSet::new();
     for _ in 0..number {
         let store = store.clone();
-        let expiry_date = OffsetDateTime::now_utc() + lasts;
-        let mut record = Record { id: Id::default(), data: Default::default(), expiry_date };
-        running.spawn(async move { store.create(&mut record).await });
+        running.spawn(async move { helpers::create(&store, &record("mini")).await });
     }
-    for created in running.join_all().await {
-        created.expect("it is stored");
-    }
-}
-
-async fn rows(file: &Path) -> i64 {
-    let address = format!("sqlite://{}", file.display());
-    let mut database = SqliteConnection::connect(&address).await.expect("the file opens");
-    let counted = sqlx::query_scalar("SELECT count(*) FROM session").fetch_one(&mut database);
-    counted.await.expect("the table")
+    running.join_all().await;
 }
 
 #[tokio::test]
 async fn expired_rows_go_and_live_ones_stay() {
-    let folder = TempDir::new().expect("a folder for the database");
-    let file = folder.path().join("garage.sqlite");
-    let store = SqliteStore::open(&file).await.expect("a store");
-    add_records(&store, 1201, -time::Duration::MINUTE).await;
-    add_records(&store, 3, time::Duration::HOUR).await;
+    let (_folder, file) = fresh_file();
+    let store = open_sqlite(&file).await;
+    add_records(&store, 1201, expired).await;
+    add_records(&store, 3, record).await;
 
     assert_eq!(store.clear_expired(10).await.expect("a step"), 10);
     assert_eq!(rows(&file).await, 1194, "a step deletes no more than it is told");

@@ -1,6 +1,6 @@
 //! What a handler can do with a session: get, insert, remove.
 
-mod garage;
+mod helpers;
 
 use std::collections::HashMap;
 
@@ -12,36 +12,13 @@ use axum::{
     routing::{get, post},
 };
 use browser::Browser;
-use garage::garage;
+use helpers::{fresh_file, garage, id_of, load, open_sqlite};
 use serde_json::{Value, json};
-use sessions::{Error, Expiry, Id, MemoryStore, Session, SessionLayer, SessionStore, SqliteStore};
-use tempfile::TempDir;
+use sessions::{Error, Expiry, MemoryStore, Session, SessionLayer};
 
 /// A visitor of `routes`, whose sessions live in memory.
 fn open(routes: Router) -> Browser {
     Browser::open(routes.layer(SessionLayer::new(MemoryStore::default())))
-}
-
-#[tokio::test]
-async fn a_visitors_car_is_remembered_and_a_strangers_is_not_known() {
-    let folder = TempDir::new().expect("a folder for the database");
-    let store = SqliteStore::open(folder.path().join("garage.sqlite")).await.expect("a store");
-    for app in [garage(MemoryStore::default()), garage(store)] {
-        let mut visitor = Browser::open(app);
-        visitor.post("/car", &[("my_car", "mini"), ("colour", "größer & \"röter\"\n🚗")]).await;
-        let mut stranger = visitor.private_window();
-
-        assert_eq!(visitor.get("/").await.body(), "mini");
-        assert_eq!(stranger.get("/").await.body(), "no car");
-
-        stranger.post("/car", &[("my_car", "beetle")]).await;
-        assert_eq!(visitor.get("/").await.body(), "mini");
-        assert_eq!(stranger.get("/").await.body(), "beetle");
-
-        visitor.post("/forget", &[]).await;
-        assert_eq!(visitor.get("/").await.body(), "no car");
-        assert_eq!(stranger.get("/").await.body(), "beetle");
-    }
 }
 
 #[tokio::test]
@@ -392,14 +369,13 @@ async fn to_clear_empties_the_session_keeps_its_id_and_counts_as_a_change() {
     let clear = Router::new().route("/clear", clear).layer(SessionLayer::new(store.clone()));
     let mut visitor = Browser::open(garage(store.clone()).merge(clear));
     visitor.post("/car", &[("my_car", "mini"), ("colour", "red")]).await;
-    let id = visitor.cookie("sessionid").expect("a session cookie");
+    let id = id_of(&visitor);
 
     let page = visitor.post("/clear", &[]).await;
 
     assert_eq!(page.set_cookies().len(), 1);
-    assert_eq!(visitor.cookie("sessionid").as_ref(), Some(&id));
-    let id = id.parse().expect("an id");
-    let record = store.load(&id).await.expect("memory does not fail").expect("its row stays");
+    assert_eq!(id_of(&visitor), id);
+    let record = load(&store, &id).await.expect("its row stays");
     assert!(record.data.is_empty(), "{:?}", record.data);
     assert_eq!(visitor.get("/").await.body(), "no car");
 }
@@ -433,7 +409,7 @@ async fn a_session_is_modified_by_what_changes_it_and_accessed_by_any_look() {
             |session| drop(session.remove("my_car").expect("a car")),
             |session| session.clear(),
             |session| session.set_expiry(None),
-            |session| session.set_test_cookie(),
+            |session| session.set_test_cookie().expect("it fits"),
             |session| session.cycle_id(),
         ];
         for (n, change) in changes.iter().enumerate() {
@@ -520,8 +496,8 @@ async fn a_loan_that_was_only_read_does_not_undo_what_is_stored_meanwhile() {
 
 #[tokio::test]
 async fn a_nested_change_of_what_cannot_be_read_back_is_refused_and_the_rest_is_kept() {
-    let folder = TempDir::new().expect("a folder for the database");
-    let store = SqliteStore::open(folder.path().join("garage.sqlite")).await.expect("a store");
+    let (_folder, file) = fresh_file();
+    let store = open_sqlite(&file).await;
     let nest = post(async |session: Session| {
         *session.get_mut("my_car").expect("a car") =
             (0..150).fold(Value::Null, |inner, _| json!([inner]));
@@ -543,7 +519,7 @@ async fn what_a_session_holds_and_its_id_stay_out_of_the_log() {
     let debug = Router::new().route("/debug", debug).layer(SessionLayer::new(store.clone()));
     let mut visitor = Browser::open(garage(store).merge(debug));
     visitor.post("/car", &[("my_car", "mini")]).await;
-    let id: Id = visitor.cookie("sessionid").expect("a session cookie").parse().expect("an id");
+    let id = id_of(&visitor);
 
     let line = visitor.get("/debug").await.body().to_owned();
 

@@ -1,9 +1,8 @@
-//! Sessions in the cookie itself: what a sealed cookie promises, and what it cannot.
+//! Sessions in the cookie itself: what an encrypted cookie promises, and what it cannot.
 
-mod logs;
-mod the_cookie;
+mod helpers;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Form, Router,
@@ -12,38 +11,21 @@ use axum::{
 };
 use browser::{Browser, Page};
 use cookie::{Cookie, CookieJar, Key};
-use logs::{listen, logged};
-use sessions::{Builder, Error, Expiry, Id, SealingKeys, Secure, Session, SessionLayer};
-use the_cookie::the_cookie;
+use helpers::{Gate, MADE_UP, assert_no_cookie, gate::during, listen, logged, the_cookie};
+use sessions::{Builder, EncryptionKeys, Error, Expiry, Id, Secure, Session, SessionLayer};
 use time::OffsetDateTime;
-use tokio::sync::Notify;
 use tracing::Level;
 
-const MADE_UP: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 const TWO_WEEKS: time::Duration = time::Duration::weeks(2);
 
 /// Keys as a site would read them: each letter here is one, written 64 times.
-fn keys(letters: &str) -> SealingKeys {
+fn keys(letters: &str) -> EncryptionKeys {
     let keys: Vec<_> = letters.chars().map(|letter| letter.to_string().repeat(64)).collect();
     keys.join(",").parse().expect("good keys")
 }
 
-fn builder() -> Builder<SealingKeys> {
-    SessionLayer::sealed_builder(keys("a"))
-}
-
-/// Where a handler waits until it is let through. Both sides may come first.
-#[derive(Clone, Default)]
-struct Gate {
-    reached: Arc<Notify>,
-    opened: Arc<Notify>,
-}
-
-impl Gate {
-    async fn pass(&self) {
-        self.reached.notify_one();
-        self.opened.notified().await;
-    }
+fn builder() -> Builder<EncryptionKeys> {
+    SessionLayer::encrypted_cookie_builder(keys("a"))
 }
 
 /// A site that remembers your car. The handlers under `/slow` have the session and wait at the
@@ -149,21 +131,21 @@ fn slow_garage(layer: SessionLayer, gate: &Gate) -> Browser {
         .route(
             "/slow/car",
             post(async move |session: Session| -> Result<(), Error> {
-                for_car.pass().await;
+                for_car.wait().await;
                 session.insert("my_car", "a late car")
             }),
         )
         .route(
             "/slow/wheels",
             post(async move |session: Session| -> Result<(), Error> {
-                for_wheels.pass().await;
+                for_wheels.wait().await;
                 session.insert("wheels", 4)
             }),
         )
         .route(
             "/slow/count",
             post(async move |session: Session| -> Result<String, Error> {
-                for_count.pass().await;
+                for_count.wait().await;
                 count(&session).await
             }),
         )
@@ -186,7 +168,7 @@ fn garage(layer: SessionLayer) -> Browser {
 
 /// A visitor of the garage with a mini.
 async fn with_a_car() -> Browser {
-    let mut visitor = garage(SessionLayer::sealed(keys("a")));
+    let mut visitor = garage(SessionLayer::encrypted_cookie(keys("a")));
     visitor.post("/car", &[("my_car", "mini")]).await;
     visitor
 }
@@ -196,7 +178,7 @@ fn value(visitor: &Browser) -> String {
     visitor.cookie("sessionid").expect("a session cookie")
 }
 
-/// What this path shows to whoever sends `value` as their session cookie.
+/// What this path shows to a browser that sends `value` as its session cookie.
 async fn shown(site: &Browser, path: &str, value: impl AsRef<[u8]>) -> Page {
     let cookie = [&b"sessionid="[..], value.as_ref()].concat();
     site.private_window().get_with(path, &[("cookie", &cookie)]).await.clone()
@@ -215,34 +197,18 @@ async fn post_with(visitor: &mut Browser, path: &str, value: &str, form: &'stati
     visitor.send(request.body(form.into()).expect("a valid request")).await;
 }
 
-/// Sends `path` from a second tab, and lets `meanwhile` happen while its handler waits.
-async fn during(
-    visitor: &mut Browser,
-    gate: &Gate,
-    path: &str,
-    meanwhile: impl AsyncFnOnce(&mut Browser),
-) -> Page {
-    let mut second_tab = visitor.second_tab();
-    let (page, ()) = tokio::join!(second_tab.post(path, &[]), async {
-        gate.reached.notified().await;
-        meanwhile(visitor).await;
-        gate.opened.notify_one();
-    });
-    page.clone()
-}
-
-/// Seals any text, as whoever has the key "a" could.
-fn seal(text: &str) -> String {
+/// Encrypts any text, as a program with the key "a" could.
+fn encrypt(text: &str) -> String {
     let mut jar = CookieJar::new();
     let text = Cookie::new("sessionid", text.to_owned());
     jar.private_mut(&Key::derive_from(&[0xaa; 32])).add(text);
     jar.get("sessionid").expect("it was added").value().to_owned()
 }
 
-/// A sealed session with a mini that ends then.
-fn seal_until(end: OffsetDateTime) -> String {
+/// An encrypted session with a mini that ends then.
+fn encrypt_until(end: OffsetDateTime) -> String {
     let expiry_date = end.unix_timestamp();
-    seal(&format!("{MADE_UP}{expiry_date:013}{{\"my_car\":\"mini\"}}"))
+    encrypt(&format!("{MADE_UP}{expiry_date:013}{{\"my_car\":\"mini\"}}"))
 }
 
 fn base64_decoded(text: &str) -> Vec<u8> {
@@ -271,13 +237,13 @@ async fn a_car_is_remembered_by_the_cookie_alone() {
     assert_eq!(visitor.get("/").await.body(), "mini");
 
     // After a restart, or on another server: all that they share is the key.
-    let restarted = garage(SessionLayer::sealed(keys("a")));
+    let restarted = garage(SessionLayer::encrypted_cookie(keys("a")));
     assert_eq!(car_in(&restarted, value(&visitor)).await, "mini");
 }
 
 #[tokio::test]
 async fn the_cookie_has_the_attributes_of_every_session_cookie() {
-    let mut visitor = garage(SessionLayer::sealed(keys("a")));
+    let mut visitor = garage(SessionLayer::encrypted_cookie(keys("a")));
 
     let cookie = the_cookie(visitor.post("/car", &[("my_car", "mini")]).await);
 
@@ -289,7 +255,7 @@ async fn the_cookie_has_the_attributes_of_every_session_cookie() {
 }
 
 #[tokio::test]
-async fn every_request_renews_the_cookie_if_the_site_says_so() {
+async fn every_request_encrypts_the_cookie_again_if_the_site_says_so() {
     let mut visitor = garage(builder().save_every_request(true).build().expect("good settings"));
     visitor.post("/car", &[("my_car", "mini")]).await;
     let before = value(&visitor);
@@ -300,7 +266,7 @@ async fn every_request_renews_the_cookie_if_the_site_says_so() {
     assert_eq!(visitor.get("/").await.body(), "mini");
 }
 
-// Nobody but the server reads or writes it.
+// Only the server reads and writes it.
 
 #[tokio::test]
 async fn nothing_in_the_cookie_can_be_read() {
@@ -320,7 +286,7 @@ async fn nothing_in_the_cookie_can_be_read() {
 }
 
 #[tokio::test]
-async fn the_same_session_sealed_twice_looks_different() {
+async fn the_same_session_encrypted_twice_looks_different() {
     let mut visitor = with_a_car().await;
     let first = value(&visitor);
 
@@ -371,14 +337,14 @@ async fn a_cookie_of_another_name_does_not_open() {
 #[tokio::test]
 async fn another_sites_key_does_not_open_it() {
     let visitor = with_a_car().await;
-    for other in [keys("b"), keys("bc"), SealingKeys::generate()] {
-        let other = garage(SessionLayer::sealed(other));
+    for other in [keys("b"), keys("bc"), EncryptionKeys::generate()] {
+        let other = garage(SessionLayer::encrypted_cookie(other));
         assert_eq!(car_in(&other, value(&visitor)).await, "no car");
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_sealed_cookie_is_an_empty_session_and_removed() {
+async fn what_none_of_the_keys_opens_is_an_empty_session_and_left_alone() {
     let visitor = with_a_car().await;
     let long = "A".repeat(5000);
     let very_long = "A".repeat(1_000_000);
@@ -387,7 +353,7 @@ async fn what_cannot_be_a_sealed_cookie_is_an_empty_session_and_removed() {
         let start = garbage.get(..10).unwrap_or(garbage);
         assert_eq!(page.status(), StatusCode::OK, "for {start:?}");
         assert_eq!(page.body(), "no car", "for {start:?}");
-        assert_eq!(the_cookie(&page).value(), "", "for {start:?}");
+        assert_no_cookie(&page, start);
     }
     // Bytes that are no text are not even a cookie of ours.
     assert_eq!(car_in(&visitor, b"\xff\xfe").await, "no car");
@@ -396,23 +362,23 @@ async fn what_cannot_be_a_sealed_cookie_is_an_empty_session_and_removed() {
 // The keys.
 
 #[tokio::test]
-async fn the_newest_key_seals_and_all_of_them_open() {
+async fn the_newest_key_encrypts_and_all_of_them_open() {
     let visitor = with_a_car().await;
     let old = value(&visitor);
-    let mut rotated = garage(SessionLayer::sealed(keys("cba")));
+    let mut rotated = garage(SessionLayer::encrypted_cookie(keys("cba")));
 
     assert_eq!(car_in(&rotated, &old).await, "mini");
     post_with(&mut rotated, "/car", &old, "colour=red").await;
 
     let new = value(&rotated);
-    assert_eq!(car_in(&garage(SessionLayer::sealed(keys("c"))), &new).await, "mini");
-    assert_eq!(car_in(&garage(SessionLayer::sealed(keys("ba"))), &new).await, "no car");
+    assert_eq!(car_in(&garage(SessionLayer::encrypted_cookie(keys("c"))), &new).await, "mini");
+    assert_eq!(car_in(&garage(SessionLayer::encrypted_cookie(keys("ba"))), &new).await, "no car");
 }
 
 #[tokio::test]
-async fn reading_does_not_seal_the_cookie_again_not_even_with_a_new_key() {
+async fn reading_does_not_encrypt_the_cookie_again_not_even_with_a_new_key() {
     let visitor = with_a_car().await;
-    let rotated = garage(SessionLayer::sealed(keys("ba")));
+    let rotated = garage(SessionLayer::encrypted_cookie(keys("ba")));
 
     let page = shown(&rotated, "/", value(&visitor)).await;
 
@@ -421,44 +387,44 @@ async fn reading_does_not_seal_the_cookie_again_not_even_with_a_new_key() {
 }
 
 #[tokio::test]
-async fn new_keys_without_the_old_ones_sign_everybody_out() {
+async fn new_keys_without_the_old_ones_sign_all_visitors_out() {
     let visitor = with_a_car().await;
-    let rotated = garage(SessionLayer::sealed(keys("b")));
+    let rotated = garage(SessionLayer::encrypted_cookie(keys("b")));
 
     let page = shown(&rotated, "/", value(&visitor)).await;
 
     assert_eq!(page.body(), "no car");
-    assert_eq!(the_cookie(&page).value(), "");
+    assert_no_cookie(&page, "it may be another program's");
 }
 
 #[tokio::test]
 async fn a_generated_key_is_another_each_time() {
-    let mut visitor = garage(SessionLayer::sealed(SealingKeys::generate()));
+    let mut visitor = garage(SessionLayer::encrypted_cookie(EncryptionKeys::generate()));
     visitor.post("/car", &[("my_car", "mini")]).await;
     assert_eq!(visitor.get("/").await.body(), "mini");
 
-    let restarted = garage(SessionLayer::sealed(SealingKeys::generate()));
+    let restarted = garage(SessionLayer::encrypted_cookie(EncryptionKeys::generate()));
     assert_eq!(car_in(&restarted, value(&visitor)).await, "no car");
 }
 
 #[test]
-fn keys_that_are_none_are_refused_in_words_that_show_no_key() {
+fn keys_that_are_not_valid_are_refused_in_words_that_show_no_key() {
     let good = "0123456789abcdef".repeat(4);
     let short = &good[1..];
     for (text, words) in [
-        (String::new(), "sealing key 1 is empty"),
-        ("  ".to_owned(), "sealing key 1 is empty"),
-        (format!("{good},"), "sealing key 2 is empty"),
-        (format!("{good},,{good}"), "sealing key 2 is empty"),
-        (short.to_owned(), "sealing key 1 has 63 hex digits"),
-        (format!("{good}, {good}0"), "sealing key 2 has 65 hex digits"),
-        (format!("{good} {good}"), "sealing key 1 holds other characters"),
-        (format!("{good},{short}g"), "sealing key 2 holds other characters"),
-        (format!("{good},{short}\n{short}"), "sealing key 2 holds other characters"),
-        (format!("+{short}"), "sealing key 1 holds other characters"),
-        (format!("{}€", &good[3..]), "sealing key 1 holds other characters"),
+        (String::new(), "encryption key 1 is empty"),
+        ("  ".to_owned(), "encryption key 1 is empty"),
+        (format!("{good},"), "encryption key 2 is empty"),
+        (format!("{good},,{good}"), "encryption key 2 is empty"),
+        (short.to_owned(), "encryption key 1 has 63 hex digits"),
+        (format!("{good}, {good}0"), "encryption key 2 has 65 hex digits"),
+        (format!("{good} {good}"), "encryption key 1 holds other characters"),
+        (format!("{good},{short}g"), "encryption key 2 holds other characters"),
+        (format!("{good},{short}\n{short}"), "encryption key 2 holds other characters"),
+        (format!("+{short}"), "encryption key 1 holds other characters"),
+        (format!("{}€", &good[3..]), "encryption key 1 holds other characters"),
     ] {
-        let refused = text.parse::<SealingKeys>().expect_err(words).to_string();
+        let refused = text.parse::<EncryptionKeys>().expect_err(words).to_string();
         assert!(refused.contains(words), "{refused:?} does not say {words:?}");
         assert!(refused.contains("openssl rand -hex 32"), "{refused}");
         assert!(!refused.contains("0123") && !refused.contains('\n'), "{refused}");
@@ -470,7 +436,7 @@ fn keys_that_are_none_are_refused_in_words_that_show_no_key() {
         format!("{good},{good}"),
         format!("{good} , {}", "f".repeat(64)),
     ] {
-        text.parse::<SealingKeys>().expect("good keys");
+        text.parse::<EncryptionKeys>().expect("good keys");
     }
 }
 
@@ -480,10 +446,10 @@ fn no_key_is_shown_for_debugging() {
     let derived = Key::derive_from(&[0xaa; 32]);
     for text in [
         format!("{keys:?}"),
-        format!("{:?}", SessionLayer::sealed_builder(keys.clone())),
-        format!("{:?}", SessionLayer::sealed(keys)),
+        format!("{:?}", SessionLayer::encrypted_cookie_builder(keys.clone())),
+        format!("{:?}", SessionLayer::encrypted_cookie(keys)),
     ] {
-        assert!(text.contains("SealingKeys { count: 2, .. }"), "{text}");
+        assert!(text.contains("EncryptionKeys { count: 2, .. }"), "{text}");
         for secret in ["aaaa", "170, 170", &format!("{:?}", &derived.encryption()[..2])] {
             assert!(!text.contains(secret.trim_matches(['[', ']'])), "{text}");
         }
@@ -497,7 +463,7 @@ async fn an_id_chosen_by_the_client_is_never_adopted() {
     let plain = format!("{MADE_UP}0009999999999{{\"my_car\":\"planted\"}}");
     for planted in [MADE_UP, "", "x", &plain] {
         for path in ["/car", "/clear", "/cycle", "/sign-out", "/expiry/hour", "/forget"] {
-            let mut visitor = garage(SessionLayer::sealed(keys("a")));
+            let mut visitor = garage(SessionLayer::encrypted_cookie(keys("a")));
             post_with(&mut visitor, path, planted, "colour=red").await;
             assert_eq!(visitor.page().status(), StatusCode::OK, "for {path}");
 
@@ -511,7 +477,7 @@ async fn an_id_chosen_by_the_client_is_never_adopted() {
 }
 
 #[tokio::test]
-async fn what_is_stored_after_a_flush_goes_under_a_new_id() {
+async fn what_is_stored_after_a_flush_goes_into_a_cookie_with_a_new_id() {
     let mut visitor = with_a_car().await;
     visitor.post("/car", &[("colour", "red")]).await;
     let id = visitor.get("/id").await.body().to_owned();
@@ -543,7 +509,7 @@ async fn a_chosen_expiry_lasts_until_it_is_changed() {
     let hour = Some(time::Duration::HOUR);
     assert_eq!(the_cookie(visitor.post("/expiry/hour", &[]).await).max_age(), hour);
 
-    let mut restarted = garage(SessionLayer::sealed(keys("a")));
+    let mut restarted = garage(SessionLayer::encrypted_cookie(keys("a")));
     post_with(&mut restarted, "/car", &value(&visitor), "my_car=beetle").await;
 
     assert_eq!(the_cookie(restarted.page()).max_age(), hour);
@@ -553,10 +519,10 @@ async fn a_chosen_expiry_lasts_until_it_is_changed() {
 async fn the_server_lets_no_copy_live_beyond_its_expiry_date() {
     let visitor = with_a_car().await;
     let now = OffsetDateTime::now_utc();
-    assert_eq!(car_in(&visitor, seal_until(now + time::Duration::MINUTE)).await, "mini");
+    assert_eq!(car_in(&visitor, encrypt_until(now + time::Duration::MINUTE)).await, "mini");
 
     for past in [now, now - time::Duration::SECOND, OffsetDateTime::UNIX_EPOCH] {
-        let page = shown(&visitor, "/", seal_until(past)).await;
+        let page = shown(&visitor, "/", encrypt_until(past)).await;
         assert_eq!(page.body(), "no car");
         assert_eq!(the_cookie(&page).value(), "", "it is removed");
     }
@@ -585,7 +551,7 @@ async fn a_page_that_looked_varies_by_cookie_and_another_does_not() {
 
 #[tokio::test]
 async fn reading_sends_no_cookie_and_an_emptied_session_keeps_its_own() {
-    let mut newcomer = garage(SessionLayer::sealed(keys("a")));
+    let mut newcomer = garage(SessionLayer::encrypted_cookie(keys("a")));
     for path in ["/", "/about"] {
         assert!(newcomer.get(path).await.set_cookies().is_empty(), "at {path}");
     }
@@ -641,8 +607,8 @@ async fn a_cookie_that_does_not_open_is_no_news_but_one_of_ours_that_cannot_be_r
     listen();
     shown(&visitor, "/", "garbage").await;
     let told = logged(Level::DEBUG);
-    assert!(told.len() == 1 && told[0].contains("none of the keys opens"), "{told:?}");
-    assert!(!told[0].contains("garbage"), "{told:?}");
+    assert!(told.iter().any(|line| line.contains("none of the keys opens")), "{told:?}");
+    assert!(!told.iter().any(|line| line.contains("garbage")), "{told:?}");
     assert!(logged(Level::WARN).is_empty(), "{:?}", logged(Level::WARN));
 
     let end = (OffsetDateTime::now_utc() + time::Duration::HOUR).unix_timestamp();
@@ -659,10 +625,10 @@ async fn a_cookie_that_does_not_open_is_no_news_but_one_of_ours_that_cannot_be_r
         &format!("{}{end:013}{{}}", &MADE_UP[1..]),
     ] {
         listen();
-        let page = shown(&visitor, "/", seal(text)).await;
+        let page = shown(&visitor, "/", encrypt(text)).await;
         assert_eq!(page.status(), StatusCode::OK, "for {text:?}");
         assert_eq!(page.body(), "no car", "for {text:?}");
-        assert_eq!(the_cookie(&page).value(), "", "for {text:?}");
+        assert_no_cookie(&page, text);
         let warnings = logged(Level::WARN);
         assert!(warnings.len() == 1 && warnings[0].contains("cannot be read"), "{warnings:?}");
         assert!(logged(Level::ERROR).is_empty(), "{:?}", logged(Level::ERROR));
@@ -670,7 +636,7 @@ async fn a_cookie_that_does_not_open_is_no_news_but_one_of_ours_that_cannot_be_r
 }
 
 #[tokio::test]
-async fn a_value_of_another_type_is_an_error_that_names_its_key_and_stays() {
+async fn a_value_of_another_type_stays_in_the_cookie() {
     let mut visitor = with_a_car().await;
     listen();
 
@@ -684,7 +650,7 @@ async fn a_value_of_another_type_is_an_error_that_names_its_key_and_stays() {
 }
 
 #[tokio::test]
-async fn the_removal_bears_the_attributes_of_what_it_removes() {
+async fn the_removal_has_the_attributes_of_the_encrypted_cookie() {
     let plain = builder().cookie_name("sessionid");
     let with_prefix = builder().cookie_name("__Host-sessionid").cookie_secure(Secure::Always);
     for settings in [plain, with_prefix] {
@@ -728,7 +694,7 @@ async fn a_copied_cookie_is_good_after_the_sign_out() {
     assert_eq!(visitor.get("/").await.body(), "no car");
     assert_eq!(car_in(&visitor, &copy).await, "mini");
 
-    // Whoever has it can also renew it.
+    // A browser that has it can also renew it.
     post_with(&mut visitor, "/car", &copy, "colour=red").await;
     assert_eq!(the_cookie(visitor.page()).max_age(), Some(TWO_WEEKS));
 }
@@ -736,7 +702,7 @@ async fn a_copied_cookie_is_good_after_the_sign_out() {
 #[tokio::test]
 async fn a_request_that_was_still_running_undoes_the_sign_out() {
     let gate = Gate::default();
-    let mut visitor = slow_garage(SessionLayer::sealed(keys("a")), &gate);
+    let mut visitor = slow_garage(SessionLayer::encrypted_cookie(keys("a")), &gate);
     visitor.post("/car", &[("my_car", "mini")]).await;
 
     let late = during(&mut visitor, &gate, "/slow/car", async |visitor| {
@@ -751,7 +717,7 @@ async fn a_request_that_was_still_running_undoes_the_sign_out() {
 #[tokio::test]
 async fn a_slow_response_sets_the_browser_back_to_the_id_from_before_a_cycle() {
     let gate = Gate::default();
-    let mut visitor = slow_garage(SessionLayer::sealed(keys("a")), &gate);
+    let mut visitor = slow_garage(SessionLayer::encrypted_cookie(keys("a")), &gate);
     visitor.post("/car", &[("my_car", "mini")]).await;
     let id = visitor.get("/id").await.body().to_owned();
 
@@ -767,7 +733,7 @@ async fn a_slow_response_sets_the_browser_back_to_the_id_from_before_a_cycle() {
 #[tokio::test]
 async fn of_two_requests_at_once_one_is_lost() {
     let gate = Gate::default();
-    let mut visitor = slow_garage(SessionLayer::sealed(keys("a")), &gate);
+    let mut visitor = slow_garage(SessionLayer::encrypted_cookie(keys("a")), &gate);
     visitor.post("/count", &[]).await;
 
     let late = during(&mut visitor, &gate, "/slow/count", async |visitor| {
@@ -814,34 +780,38 @@ fn assert_too_large(page: &Page) {
 
 #[tokio::test]
 async fn the_largest_session_fits_and_one_byte_more_is_refused_and_changes_nothing() {
-    let mut visitor = garage(SessionLayer::sealed(keys("a")));
-    let full = car_of(3000);
+    let mut visitor = garage(SessionLayer::encrypted_cookie(keys("a")));
+    let full = car_of(2920);
 
     let cookie = the_cookie(visitor.post("/car", &[("my_car", &full)]).await);
     assert!(cookie.name().len() + cookie.value().len() <= 4096, "{}", cookie.value().len());
     assert_eq!(visitor.get("/").await.body(), full, "the browser has kept it");
 
     let kept = value(&visitor);
-    assert_too_large(visitor.post("/car", &[("my_car", &car_of(3001))]).await);
+    assert_too_large(visitor.post("/car", &[("my_car", &car_of(2921))]).await);
     for path in ["/nested", "/update"] {
-        let request = Request::post(path).body(car_of(3001).into()).expect("a valid request");
+        let request = Request::post(path).body(car_of(2921).into()).expect("a valid request");
         assert_too_large(visitor.send(request).await);
     }
     assert_eq!(value(&visitor), kept);
     assert_eq!(visitor.get("/").await.body(), full);
-    // A mark in the session is data as well.
-    assert_too_large(visitor.post("/expiry/hour", &[]).await);
+    // A chosen expiry does not count, and fits all the same.
+    visitor.post("/expiry/hour", &[]).await;
+    assert_eq!(visitor.page().status(), StatusCode::OK);
+    assert_eq!(visitor.get("/").await.body(), full, "the browser has kept it");
 }
 
 #[tokio::test]
 async fn a_session_beyond_the_limit_would_make_a_cookie_that_browsers_drop() {
     let end = OffsetDateTime::now_utc() + time::Duration::HOUR;
-    for (size, is_kept) in [(3000, true), (3001, false)] {
+    // The largest session, and the longest expiry that a handler can choose.
+    let largest = 2920 + 80;
+    for (size, is_kept) in [(largest, true), (largest + 1, false)] {
         let data = format!("{{\"my_car\":\"{}\"}}", car_of(size));
         assert_eq!(data.len(), size);
-        let sealed = seal(&format!("{MADE_UP}{:013}{data}", end.unix_timestamp()));
+        let encrypted = encrypt(&format!("{MADE_UP}{:013}{data}", end.unix_timestamp()));
         let app = Router::new()
-            .route("/", get(async move || [("set-cookie", format!("sessionid={sealed}"))]));
+            .route("/", get(async move || [("set-cookie", format!("sessionid={encrypted}"))]));
         let mut browser = Browser::open(app);
         browser.get("/").await;
         assert_eq!(browser.cookie("sessionid").is_some(), is_kept, "{size} bytes");
@@ -851,7 +821,7 @@ async fn a_session_beyond_the_limit_would_make_a_cookie_that_browsers_drop() {
 #[tokio::test]
 async fn a_longer_name_leaves_less_room() {
     for (length, room) in
-        [(1, 3006), (8, 3003), (9, 3000), (12, 3000), (13, 2997), (16, 2997), (4020, 0)]
+        [(1, 2926), (8, 2923), (9, 2920), (12, 2920), (13, 2917), (16, 2917), (4020, 0)]
     {
         let named = || builder().cookie_name("n".repeat(length));
         let refused = named().size_limit(room + 1).build().expect_err("too much for a cookie");
@@ -883,7 +853,7 @@ async fn a_smaller_limit_counts() {
 fn settings_that_cannot_work_are_refused_as_with_any_store() {
     for (settings, words) in [
         (builder().size_limit(0), "no room for any session"),
-        (builder().size_limit(64 * 1024), "browsers keep no cookie sessionid with more than 3000"),
+        (builder().size_limit(64 * 1024), "browsers keep no cookie sessionid with more than 2920"),
         (builder().cookie_name("session id"), "cannot be a cookie's name"),
         (builder().cookie_age(Duration::ZERO), "use expire_at_browser_close"),
         (builder().cookie_name("__Host-id").cookie_secure(Secure::Never), "because of its prefix"),

@@ -1,18 +1,18 @@
 //! When a session ends: what is chosen, what the cookie says, and what the store keeps.
 
-mod garage;
-mod the_cookie;
+mod helpers;
 
 use axum::{
     Router,
     routing::{get, post},
 };
 use browser::{Browser, Page};
-use garage::garage;
-use sessions::{Expiry, Id, MemoryStore, Session, SessionLayer, SessionStore, SqliteStore, Store};
-use tempfile::TempDir;
-use the_cookie::the_cookie;
-use time::{Duration, OffsetDateTime};
+use helpers::{
+    fresh_file, garage, get_with_cookie, id_of, in_an_hour, load, open_sqlite, post_with_cookie,
+    set_end, the_cookie, with_a_mini,
+};
+use sessions::{Expiry, Id, MemoryStore, Session, SessionLayer, Store};
+use time::{Duration, OffsetDateTime, macros::datetime};
 
 const TWO_WEEKS: Duration = Duration::weeks(2);
 
@@ -26,26 +26,21 @@ fn choosing<S: Store + Clone>(store: S, choice: Option<Expiry>) -> Router {
 /// A visitor with a mini, and a store in memory.
 async fn with_a_car(choice: Option<Expiry>) -> (Browser, MemoryStore, Id) {
     let store = MemoryStore::default();
-    let mut visitor = Browser::open(choosing(store.clone(), choice));
-    visitor.post("/car", &[("my_car", "mini")]).await;
-    let id = visitor.cookie("sessionid").expect("a session cookie").parse().expect("an id");
+    let (visitor, id) = with_a_mini(choosing(store.clone(), choice)).await;
     (visitor, store, id)
 }
 
 /// When the stored record ends.
-async fn end(store: &impl SessionStore, id: &Id) -> OffsetDateTime {
-    store.load(id).await.expect("the store answers").expect("a record").expiry_date
+async fn end(store: &impl Store, id: &Id) -> OffsetDateTime {
+    load(store, id).await.expect("a record").expiry_date
 }
 
-/// Moves the stored record's end, as if time had passed since it was written.
-async fn set_end(store: &impl SessionStore, id: &Id, end: OffsetDateTime) {
-    let mut record = store.load(id).await.expect("the store answers").expect("a record");
-    record.expiry_date = end;
-    store.save(&record).await.expect("it is saved");
-}
-
-fn in_an_hour() -> OffsetDateTime {
-    OffsetDateTime::now_utc() + Duration::HOUR
+/// The stored end is so long after these moments, rounded up to a whole second.
+#[track_caller]
+fn assert_ends(end: OffsetDateTime, lasts: Duration, before: OffsetDateTime) {
+    let latest = OffsetDateTime::now_utc() + lasts + Duration::SECOND;
+    assert!(before + lasts <= end && end < latest, "{end}");
+    assert_eq!(end.nanosecond(), 0, "{end}");
 }
 
 #[track_caller]
@@ -81,7 +76,7 @@ fn usual() -> SessionLayer {
 }
 
 #[tokio::test]
-async fn where_nothing_is_chosen_the_sites_setting_counts() {
+async fn if_nothing_is_chosen_the_sites_setting_counts() {
     let before = OffsetDateTime::now_utc();
     let (age, date, with_browser) = told(usual(), None).await;
     assert_eq!(age, TWO_WEEKS);
@@ -95,24 +90,23 @@ async fn an_idle_time_runs_from_the_last_change_and_not_from_the_last_look() {
     let before = OffsetDateTime::now_utc();
     let (age, date, with_browser) = told(usual(), Some(Expiry::OnInactivity(hour))).await;
     assert_eq!(age, hour);
-    assert!(before + hour <= date && date <= in_an_hour(), "{date}");
+    assert!(before + hour <= date && date <= OffsetDateTime::now_utc() + hour, "{date}");
     assert!(!with_browser);
 
     let (mut visitor, store, id) = with_a_car(Some(Expiry::OnInactivity(hour))).await;
     let before = OffsetDateTime::now_utc();
     assert_lasts(visitor.post("/expiry", &[]).await, hour);
-    let first = end(&store, &id).await;
-    assert!(before + hour <= first && first <= in_an_hour(), "{first}");
+    assert_ends(end(&store, &id).await, hour, before);
 
     // Half an hour is left.
-    let soon = OffsetDateTime::now_utc() + Duration::minutes(30);
+    let soon = in_an_hour() - Duration::minutes(30);
     set_end(&store, &id, soon).await;
     assert!(visitor.get("/").await.set_cookies().is_empty());
     assert_eq!(end(&store, &id).await, soon, "looking does not count");
 
     let before = OffsetDateTime::now_utc();
     assert_lasts(visitor.post("/car", &[("my_car", "beetle")]).await, hour);
-    assert!(end(&store, &id).await >= before + hour, "a change does");
+    assert_ends(end(&store, &id).await, hour, before);
 }
 
 #[tokio::test]
@@ -130,14 +124,13 @@ async fn a_moment_stays_where_it_is_also_after_later_changes() {
         let before = OffsetDateTime::now_utc();
         let cookie = the_cookie(visitor.post(path, &[("my_car", "beetle")]).await);
         let after = OffsetDateTime::now_utc();
-        // A cookie counts in whole seconds.
+        // A cookie counts in whole seconds, and is not to end before its session.
         let second = Duration::SECOND;
         let lasts = cookie.max_age().expect("an age");
-        assert!(moment - after - second <= lasts, "{lasts} at {path}");
-        assert!(lasts <= moment - before + second, "{lasts} at {path}");
+        assert!(moment - after <= lasts && lasts <= moment - before + second, "{lasts} at {path}");
         let ends = cookie.expires_datetime().expect("an end");
-        assert!(moment - 2 * second <= ends, "{ends} at {path}");
-        assert!(ends <= moment + (after - before) + second, "{ends} at {path}");
+        assert!(moment <= ends, "{ends} at {path}");
+        assert!(ends <= moment + (after - before) + 2 * second, "{ends} at {path}");
         assert_eq!(end(&store, &id).await, moment, "at {path}");
     }
 }
@@ -165,44 +158,34 @@ async fn none_goes_back_to_the_sites_setting() {
     let mut short = Browser::open(choosing(store.clone(), Some(Expiry::OnSessionEnd)));
     short.post("/car", &[("my_car", "mini")]).await;
     short.post("/expiry", &[]).await;
-    let cookie = format!("sessionid={}", short.cookie("sessionid").expect("a session cookie"));
+    let cookie = helpers::cookie_of(&short);
 
     let mut usual = Browser::open(choosing(store, None));
-    let back = |path: &str| {
-        let request = axum::http::Request::post(path).header("cookie", &cookie);
-        request.body("".into()).expect("a valid request")
-    };
-    assert_ends_with_the_browser(usual.send(back("/forget")).await);
-    assert_lasts(usual.send(back("/expiry")).await, TWO_WEEKS);
+    assert_ends_with_the_browser(post_with_cookie(&mut usual, "/forget", &cookie, "").await);
+    assert_lasts(post_with_cookie(&mut usual, "/expiry", &cookie, "").await, TWO_WEEKS);
     usual.get("/").await;
     assert_lasts(usual.post("/car", &[("my_car", "rover")]).await, TWO_WEEKS);
 }
 
 #[tokio::test]
 async fn a_chosen_expiry_lasts_over_later_requests_and_a_restart_of_the_server() {
-    let folder = TempDir::new().expect("a folder for the database");
-    let file = folder.path().join("garage.sqlite");
-    let moment = in_an_hour().replace_nanosecond(0).expect("zero is valid");
+    let (_folder, file) = fresh_file();
+    let moment = in_an_hour();
     for choice in
         [Expiry::OnInactivity(Duration::HOUR), Expiry::AtDateTime(moment), Expiry::OnSessionEnd]
     {
-        let store = SqliteStore::open(&file).await.expect("a store");
+        let store = open_sqlite(&file).await;
         let mut visitor = Browser::open(choosing(store, Some(choice)));
         visitor.post("/car", &[("my_car", "mini")]).await;
         visitor.post("/expiry", &[]).await;
         visitor.post("/car", &[("colour", "red")]).await;
-        let value = visitor.cookie("sessionid").expect("a session cookie");
+        let (id, cookie) = (id_of(&visitor), helpers::cookie_of(&visitor));
         drop(visitor);
 
-        let store = SqliteStore::open(&file).await.expect("a store");
+        let store = open_sqlite(&file).await;
         let mut visitor = Browser::open(garage(store.clone()));
-        let request = axum::http::Request::post("/forget")
-            .header("cookie", format!("sessionid={value}"))
-            .body("".into())
-            .expect("a valid request");
-        let page = visitor.send(request).await;
+        let page = post_with_cookie(&mut visitor, "/forget", &cookie, "").await;
         assert_eq!(page.body(), "\"mini\"");
-        let id = value.parse().expect("an id");
         match choice {
             Expiry::OnSessionEnd => assert_ends_with_the_browser(page),
             Expiry::OnInactivity(hour) => assert_lasts(page, hour),
@@ -221,14 +204,13 @@ async fn an_update_renews_the_idle_time_that_was_chosen() {
     let choice = Some(Expiry::OnInactivity(Duration::HOUR));
     let mut visitor = Browser::open(choosing(store.clone(), choice).merge(counting));
     visitor.post("/expiry", &[]).await;
-    let id = visitor.cookie("sessionid").expect("a session cookie").parse().expect("an id");
-    set_end(&store, &id, OffsetDateTime::now_utc() + Duration::minutes(30)).await;
+    let id = id_of(&visitor);
+    set_end(&store, &id, in_an_hour() - Duration::minutes(30)).await;
 
     let before = OffsetDateTime::now_utc();
     assert_lasts(visitor.post("/count", &[]).await, Duration::HOUR);
 
-    let end = end(&store, &id).await;
-    assert!(before + Duration::HOUR <= end && end <= in_an_hour(), "{end}");
+    assert_ends(end(&store, &id).await, Duration::HOUR, before);
 }
 
 #[tokio::test]
@@ -241,26 +223,64 @@ async fn a_moment_that_is_past_ends_the_session_at_once() {
     let (mut visitor, _, id) = with_a_car(Some(Expiry::AtDateTime(past))).await;
     visitor.post("/expiry", &[]).await;
     assert_eq!(visitor.cookie("sessionid"), None, "the browser dropped the cookie");
-    let cookie = format!("sessionid={id}");
-    let page = visitor.get_with("/", &[("cookie", cookie.as_bytes())]).await;
+    let page = get_with_cookie(&mut visitor, "/", &format!("sessionid={id}")).await;
     assert_eq!(page.body(), "no car");
 }
 
 #[tokio::test]
 async fn no_choice_is_too_far_away_for_the_cookie_and_the_store() {
-    let folder = TempDir::new().expect("a folder for the database");
+    let last = datetime!(9999-12-31 23:59:59 UTC);
     for choice in [
         Expiry::OnInactivity(Duration::MAX),
-        Expiry::AtDateTime(time::macros::datetime!(9999-12-31 23:59:59 UTC)),
+        Expiry::AtDateTime(last),
+        // Half past midnight of the year 10000 in UTC.
+        Expiry::AtDateTime(datetime!(9999-12-31 22:30:00 -2)),
+        Expiry::AtDateTime(datetime!(9999-12-31 23:59:59.5 UTC)),
     ] {
-        let file = folder.path().join("garage.sqlite");
-        let store = SqliteStore::open(file).await.expect("a store");
-        let mut visitor = Browser::open(choosing(store, Some(choice)));
+        let (_folder, file) = fresh_file();
+        let store = open_sqlite(&file).await;
+        let mut visitor = Browser::open(choosing(store.clone(), Some(choice)));
         visitor.post("/car", &[("my_car", "mini")]).await;
         visitor.post("/expiry", &[]).await;
+        assert_eq!(end(&store, &id_of(&visitor)).await, last, "with {choice:?}");
         visitor.restart();
         assert_eq!(visitor.get("/").await.body(), "mini", "with {choice:?}");
+        // A date in the data has to be readable as well, or the next change would forget it.
+        visitor.post("/car", &[("my_car", "beetle")]).await;
+        assert_eq!(end(&store, &id_of(&visitor)).await, last, "with {choice:?}");
     }
+}
+
+#[tokio::test]
+async fn a_session_never_ends_before_the_time_that_was_promised_to_it() {
+    let base = in_an_hour();
+    for fraction in [Duration::nanoseconds(1), Duration::milliseconds(500), Duration::ZERO] {
+        let (_folder, file) = fresh_file();
+        let store = open_sqlite(&file).await;
+        let moment = base + fraction;
+        let choice = Some(Expiry::AtDateTime(moment));
+        let mut visitor = Browser::open(choosing(store.clone(), choice));
+
+        let cookie = the_cookie(visitor.post("/expiry", &[]).await);
+
+        let stored = end(&store, &id_of(&visitor)).await;
+        let rounded_up = if fraction.is_zero() { base } else { base + Duration::SECOND };
+        assert_eq!(stored, rounded_up, "not before {moment}");
+        // The browser begins to count a little later, so the cookie is there until then, too.
+        let now = OffsetDateTime::now_utc();
+        assert!(now + cookie.max_age().expect("an age") >= moment, "{cookie}");
+        assert!(cookie.expires_datetime().expect("an end") >= moment, "{cookie}");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_time_of_less_than_a_second_is_rounded_up_and_not_to_zero() {
+    let short = Some(Expiry::OnInactivity(Duration::milliseconds(1)));
+    let (mut visitor, _, _) = with_a_car(short).await;
+
+    let cookie = the_cookie(visitor.post("/expiry", &[]).await);
+
+    assert_eq!(cookie.max_age(), Some(Duration::SECOND), "zero would remove the cookie");
 }
 
 fn until_the_browser_closes() -> SessionLayer {

@@ -1,7 +1,6 @@
 //! What a visitor keeps when a page, the store or a record fails.
 
-mod garage;
-mod logs;
+mod helpers;
 
 use std::sync::{
     Arc,
@@ -11,75 +10,25 @@ use std::sync::{
 use async_trait::async_trait;
 use axum::{
     Router,
-    http::{Request, StatusCode},
+    http::StatusCode,
     routing::{get, post},
 };
 use browser::{Browser, Page};
-use garage::garage;
-use logs::{listen, logged};
-use sessions::{Error, MemoryStore, OneServer, Session, SessionLayer, SessionStore};
-use time::{Duration, OffsetDateTime};
-use tower_sessions::{
-    session::{Id, Record},
-    session_store,
+use helpers::{
+    MADE_UP, Watched, assert_no_cookie, assert_removed, cookie_of, create, expired, garage,
+    get_with_cookie, id_of, listen, logged, minutes_ago, post_with_cookie, with_a_mini,
+};
+use sessions::{
+    Error, ForTowerSessions, Id, MemoryStore, OneServer, Record, Session, SessionLayer,
+    SessionStore, StoreError,
 };
 use tracing::Level;
 
-/// A store in memory with five switches.
-#[derive(Clone, Debug, Default)]
-struct Faulty {
-    store: MemoryStore,
-    loads_fail: Arc<AtomicBool>,
-    saves_fail: Arc<AtomicBool>,
-    deletes_fail: Arc<AtomicBool>,
-    /// Its records are spoilt.
-    cannot_decode: Arc<AtomicBool>,
-    /// Its records have expired, and it returns them nevertheless.
-    is_late: Arc<AtomicBool>,
-}
-
-impl Faulty {
-    fn check(switch: &AtomicBool) -> session_store::Result<()> {
-        match switch.load(Relaxed) {
-            true => Err(session_store::Error::Backend("the cable is out".to_owned())),
-            false => Ok(()),
-        }
-    }
-}
-
-#[async_trait]
-impl SessionStore for Faulty {
-    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        Self::check(&self.saves_fail)?;
-        self.store.create(record).await
-    }
-
-    async fn save(&self, record: &Record) -> session_store::Result<()> {
-        Self::check(&self.saves_fail)?;
-        self.store.save(record).await
-    }
-
-    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        Self::check(&self.loads_fail)?;
-        if self.cannot_decode.load(Relaxed) {
-            return Err(session_store::Error::Decode("expected value at line 1".to_owned()));
-        }
-        let mut record = self.store.load(id).await?;
-        if let Some(record) = record.as_mut().filter(|_| self.is_late.load(Relaxed)) {
-            record.expiry_date = OffsetDateTime::now_utc() - Duration::SECOND;
-        }
-        Ok(record)
-    }
-
-    async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        Self::check(&self.deletes_fail)?;
-        self.store.delete(id).await
-    }
-}
+type Faulty = Watched<MemoryStore>;
 
 fn open() -> (Browser, Faulty) {
     let store = Faulty::default();
-    (Browser::open(garage(OneServer::new(store.clone()))), store)
+    (Browser::open(garage(store.clone())), store)
 }
 
 async fn with_a_car() -> (Browser, Faulty) {
@@ -119,9 +68,9 @@ async fn a_page_that_fails_removes_no_cookie_either() {
         .layer(SessionLayer::new(MemoryStore::default()));
     let mut visitor = Browser::open(app);
 
-    let page = visitor.get_with("/", &[("cookie", b"sessionid=broken")]).await;
+    let page = get_with_cookie(&mut visitor, "/", &format!("sessionid={MADE_UP}")).await;
 
-    assert!(page.set_cookies().is_empty());
+    assert_no_cookie(page, "a page that works will");
 }
 
 #[tokio::test]
@@ -152,14 +101,14 @@ async fn a_store_that_fails_to_load_is_a_calm_503_and_the_next_request_works() {
     let id = visitor.cookie("sessionid");
     listen();
 
-    store.loads_fail.store(true, Relaxed);
+    store.fail(&["load"]);
     assert_calm_503(visitor.get("/").await);
     let causes = logged(Level::ERROR);
     assert!(causes.len() == 1 && causes[0].contains("the cable is out"), "{causes:?}");
     assert_calm_503(visitor.post("/car", &[("my_car", "beetle")]).await);
     assert_eq!(visitor.get("/about").await.status(), StatusCode::OK, "no session, no trouble");
 
-    store.loads_fail.store(false, Relaxed);
+    store.fail(&[]);
     assert_eq!(visitor.get("/").await.body(), "mini");
     assert_eq!(visitor.cookie("sessionid"), id);
 }
@@ -169,12 +118,12 @@ async fn a_store_that_fails_to_save_is_a_calm_503_and_the_next_request_works() {
     let (mut visitor, store) = with_a_car().await;
     let mut newcomer = visitor.private_window();
 
-    store.saves_fail.store(true, Relaxed);
+    store.fail(&["create", "swap"]);
     assert_calm_503(visitor.post("/car", &[("my_car", "beetle")]).await);
     assert_calm_503(newcomer.post("/car", &[("my_car", "beetle")]).await);
     assert_eq!(visitor.get("/").await.body(), "mini", "reading goes on");
 
-    store.saves_fail.store(false, Relaxed);
+    store.fail(&[]);
     visitor.post("/car", &[("my_car", "beetle")]).await;
     newcomer.post("/car", &[("my_car", "rover")]).await;
     assert_eq!(visitor.get("/").await.body(), "beetle");
@@ -193,12 +142,11 @@ async fn with_a_car_and_a_way_out() -> (Browser, Faulty) {
         flushed
     }
     let store = Faulty::default();
-    let exact = OneServer::new(store.clone());
     let more = Router::new()
         .route("/count", post(count))
         .route("/sign-out", post(sign_out))
-        .layer(SessionLayer::new(exact.clone()));
-    let mut visitor = Browser::open(garage(exact).merge(more));
+        .layer(SessionLayer::new(store.clone()));
+    let mut visitor = Browser::open(garage(store.clone()).merge(more));
     visitor.post("/car", &[("my_car", "mini")]).await;
     (visitor, store)
 }
@@ -207,11 +155,11 @@ async fn with_a_car_and_a_way_out() -> (Browser, Faulty) {
 async fn an_update_that_the_store_refuses_is_a_calm_503_and_the_next_one_works() {
     let (mut visitor, store) = with_a_car_and_a_way_out().await;
 
-    store.saves_fail.store(true, Relaxed);
+    store.fail(&["create", "swap"]);
     assert_calm_503(visitor.post("/count", &[]).await);
     assert_eq!(visitor.get("/").await.body(), "mini");
 
-    store.saves_fail.store(false, Relaxed);
+    store.fail(&[]);
     assert_eq!(visitor.post("/count", &[]).await.body(), "1", "the first was not counted");
 }
 
@@ -220,34 +168,65 @@ async fn a_flush_that_the_store_refuses_is_a_calm_503_and_leaves_the_session_as_
     let (mut visitor, store) = with_a_car_and_a_way_out().await;
     let id = visitor.cookie("sessionid");
 
-    store.deletes_fail.store(true, Relaxed);
+    store.fail(&["delete"]);
     assert_calm_503(visitor.post("/sign-out", &[]).await);
     assert_eq!(visitor.get("/").await.body(), "mini");
     assert_eq!(visitor.cookie("sessionid"), id);
 
-    store.deletes_fail.store(false, Relaxed);
+    store.fail(&[]);
     assert_eq!(visitor.post("/sign-out", &[]).await.status(), StatusCode::OK);
     assert_eq!(visitor.cookie("sessionid"), None);
 }
 
+/// A store that was written for tower-sessions, and returns what has expired.
+#[derive(Clone, Debug)]
+struct Late {
+    store: ForTowerSessions<MemoryStore>,
+    has_expired: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl SessionStore for Late {
+    async fn create(&self, record: &mut Record) -> Result<(), StoreError> {
+        self.store.create(record).await
+    }
+
+    async fn save(&self, record: &Record) -> Result<(), StoreError> {
+        self.store.save(record).await
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>, StoreError> {
+        let found = self.store.load(id).await?;
+        Ok(found.map(|record| match self.has_expired.load(Relaxed) {
+            true => Record { expiry_date: minutes_ago(1), ..record },
+            false => record,
+        }))
+    }
+
+    async fn delete(&self, id: &Id) -> Result<(), StoreError> {
+        self.store.delete(id).await
+    }
+}
+
 #[tokio::test]
 async fn a_session_that_expires_while_its_request_runs_is_not_written_back_by_a_late_store() {
-    let store = Faulty::default();
-    let (exact, clock) = (OneServer::new(store.clone()), store.is_late.clone());
+    let has_expired = Arc::new(AtomicBool::new(false));
+    let store = ForTowerSessions::new(MemoryStore::default());
+    let store = OneServer::new(Late { store, has_expired: has_expired.clone() });
+    let clock = has_expired.clone();
     let slow = post(async move |session: Session| {
         // Its time comes now, after it was loaded.
         clock.store(true, Relaxed);
         session.insert("my_car", "beetle")
     });
-    let slow = Router::new().route("/slow", slow).layer(SessionLayer::new(exact.clone()));
-    let mut visitor = Browser::open(garage(exact).merge(slow));
-    visitor.post("/car", &[("my_car", "mini")]).await;
+    let slow = Router::new().route("/slow", slow).layer(SessionLayer::new(store.clone()));
+    let (mut visitor, _) = with_a_mini(garage(store).merge(slow)).await;
 
     let page = visitor.post("/slow", &[]).await;
     assert_eq!(page.status(), StatusCode::CONFLICT);
-    assert!(page.set_cookies().is_empty());
+    assert_no_cookie(page, "nothing was stored");
 
-    store.is_late.store(false, Relaxed);
+    has_expired.store(false, Relaxed);
     assert_eq!(visitor.get("/").await.body(), "mini", "nothing was stored");
 }
 
@@ -258,35 +237,35 @@ async fn a_handler_that_copes_without_its_session_is_left_alone() {
         .route(
             "/",
             get(async |session: Result<Session, Error>| match session {
-                Err(Error::Store(_)) => "Welcome, whoever you are",
+                Err(Error::Store(_)) => "Welcome, stranger",
                 other => panic!("{other:?}"),
             }),
         )
-        .layer(SessionLayer::new(OneServer::new(store.clone())));
-    store.loads_fail.store(true, Relaxed);
+        .layer(SessionLayer::new(store.clone()));
+    store.fail(&["load"]);
     let mut visitor = Browser::open(app);
 
     let cookie = format!("sessionid={}", Id::default());
-    let page = visitor.get_with("/", &[("cookie", cookie.as_bytes())]).await;
+    let page = get_with_cookie(&mut visitor, "/", &cookie).await;
 
     assert_eq!(page.status(), StatusCode::OK);
-    assert_eq!(page.body(), "Welcome, whoever you are");
+    assert_eq!(page.body(), "Welcome, stranger");
     assert!(page.set_cookies().is_empty(), "the cookie may be good");
     assert_eq!(page.header("vary"), Some("Cookie"));
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_decoded_is_an_empty_session_and_a_warning() {
+async fn what_a_store_cannot_decode_is_an_empty_session_and_a_warning() {
     let (mut visitor, store) = with_a_car().await;
     let id = visitor.cookie("sessionid").expect("a session cookie");
     listen();
 
-    store.cannot_decode.store(true, Relaxed);
+    store.cannot_decode(true);
     let page = visitor.get("/").await;
 
     assert_eq!(page.status(), StatusCode::OK);
     assert_eq!(page.body(), "no car");
-    assert!(page.set_cookies()[0].starts_with("sessionid=; "), "{:?}", page.set_cookies());
+    assert_removed(page, "it is no session");
     let warnings = logged(Level::WARN);
     assert!(warnings.len() == 1 && warnings[0].contains("cannot be read"), "{warnings:?}");
     assert!(warnings[0].contains("expected value at line 1"), "{warnings:?}");
@@ -295,42 +274,32 @@ async fn a_record_that_cannot_be_decoded_is_an_empty_session_and_a_warning() {
 }
 
 #[tokio::test]
-async fn an_expired_session_is_nobodys() {
+async fn an_expired_session_is_no_session() {
     let store = MemoryStore::default();
-    let mut record = Record {
-        id: Id::default(),
-        data: [("my_car".to_owned(), "mini".into())].into(),
-        expiry_date: OffsetDateTime::now_utc() - Duration::SECOND,
-    };
-    store.create(&mut record).await.expect("memory does not fail");
+    let record = expired("mini");
+    create(&store, &record).await;
     let mut visitor = Browser::open(garage(store));
 
-    let cookie = format!("sessionid={}", record.id);
-    let page = visitor.get_with("/", &[("cookie", cookie.as_bytes())]).await;
+    let page = get_with_cookie(&mut visitor, "/", &format!("sessionid={}", record.id)).await;
 
     assert_eq!(page.body(), "no car");
-    assert!(page.set_cookies()[0].starts_with("sessionid=; "));
+    assert_removed(page, "its time is over");
 }
 
 #[tokio::test]
-async fn an_expired_session_is_nobodys_also_when_the_store_still_has_it() {
+async fn an_expired_session_is_no_session_also_if_the_store_still_has_it() {
     let (mut visitor, store) = with_a_car().await;
-    let id = visitor.cookie("sessionid").expect("a session cookie");
+    let (id, cookie) = (id_of(&visitor), cookie_of(&visitor));
     let mut second_tab = visitor.second_tab();
 
-    store.is_late.store(true, Relaxed);
+    store.returns_expired(true);
     let page = visitor.get("/").await;
     assert_eq!(page.body(), "no car");
-    assert!(page.set_cookies()[0].starts_with("sessionid=; "));
+    assert_removed(page, "its time is over");
 
-    // Whatever is stored now goes under a new id, and starts from nothing.
-    let request = Request::post("/car")
-        .header("cookie", format!("sessionid={id}"))
-        .header("content-type", "application/x-www-form-urlencoded")
-        .body("colour=red".into())
-        .expect("a valid request");
-    second_tab.send(request).await;
-    assert_ne!(second_tab.cookie("sessionid").expect("a session cookie"), id);
-    store.is_late.store(false, Relaxed);
+    // What is stored now goes under a new id, and starts from nothing.
+    post_with_cookie(&mut second_tab, "/car", &cookie, "colour=red").await;
+    assert_ne!(id_of(&second_tab), id);
+    store.returns_expired(false);
     assert_eq!(second_tab.get("/").await.body(), "no car");
 }

@@ -1,23 +1,18 @@
 //! The life of a session: update, flush, cycle, and the test cookie.
 
-mod garage;
-mod the_cookie;
+mod helpers;
 
-use std::sync::{Arc, Mutex};
-
-use async_trait::async_trait;
 use axum::{
     Router,
-    http::{Request, StatusCode},
+    http::StatusCode,
     routing::{get, post},
 };
 use browser::Browser;
-use garage::garage;
-use sessions::{Error, Id, MemoryStore, OneServer, Session, SessionLayer, SessionStore, Store};
-use the_cookie::the_cookie;
-use tower_sessions::{session::Record, session_store};
-
-const MADE_UP: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+use helpers::{
+    MADE_UP, Watched, assert_removed, garage, get_with_cookie, id_of, load,
+    post_with_cookie, the_cookie, with_a_mini,
+};
+use sessions::{Error, Id, MemoryStore, Record, Session, SessionLayer, Store};
 
 /// The garage, and `routes` over the same store.
 fn open(store: impl Store + Clone, routes: Router) -> Browser {
@@ -26,19 +21,11 @@ fn open(store: impl Store + Clone, routes: Router) -> Browser {
 
 /// A visitor with a mini.
 async fn with_a_car(store: impl Store + Clone, routes: Router) -> (Browser, Id) {
-    let mut visitor = open(store, routes);
-    visitor.post("/car", &[("my_car", "mini")]).await;
-    let id = id_of(&visitor);
-    (visitor, id)
-}
-
-#[track_caller]
-fn id_of(visitor: &Browser) -> Id {
-    visitor.cookie("sessionid").expect("a session cookie").parse().expect("an id")
+    with_a_mini(garage(store.clone()).merge(routes.layer(SessionLayer::new(store)))).await
 }
 
 async fn stored(store: &MemoryStore, id: &Id) -> Option<Record> {
-    store.load(id).await.expect("memory does not fail")
+    load(store, id).await
 }
 
 /// A number in the stored record.
@@ -204,12 +191,10 @@ async fn a_sign_out_holds_although_its_page_fails() {
 
     let page = visitor.post("/sign-out/crash", &[]).await;
     assert_eq!(page.status(), 500);
-    assert!(page.set_cookies().is_empty());
+    assert_removed(page, "as Django does");
     assert_eq!(stored(&store, &id).await, None);
-
-    let page = visitor.get("/").await;
-    assert_eq!(page.body(), "no car");
-    assert_eq!(the_cookie(page).value(), "", "the next page removes the cookie");
+    assert_eq!(visitor.cookie("sessionid"), None, "the browser took it");
+    assert_eq!(visitor.get("/").await.body(), "no car");
 }
 
 #[tokio::test]
@@ -225,7 +210,7 @@ async fn what_is_stored_after_a_flush_goes_under_a_new_id() {
 }
 
 #[tokio::test]
-async fn to_flush_where_no_cookie_came_sends_none() {
+async fn to_flush_if_no_cookie_came_sends_none() {
     let mut newcomer = open(MemoryStore::default(), sign_out());
 
     let page = newcomer.post("/sign-out", &[]).await;
@@ -234,10 +219,9 @@ async fn to_flush_where_no_cookie_came_sends_none() {
     assert!(page.set_cookies().is_empty());
 }
 
-/// The victim's browser sends an id that somebody planted.
+/// The victim's browser sends an id that an attacker planted.
 async fn post_with_a_made_up_id(visitor: &mut Browser, path: &str) {
-    let request = Request::post(path).header("cookie", format!("sessionid={MADE_UP}"));
-    visitor.send(request.body("".into()).expect("a valid request")).await;
+    post_with_cookie(visitor, path, &format!("sessionid={MADE_UP}"), "").await;
 }
 
 #[tokio::test]
@@ -279,6 +263,14 @@ async fn a_made_up_id_is_not_adopted_by_clear_flush_cycle_or_a_chosen_expiry() {
     }
 }
 
+/// A browser that comes with this id gets no session, and drops its cookie.
+async fn assert_is_no_session(store: &MemoryStore, id: &Id) {
+    let mut stranger = Browser::open(garage(store.clone()));
+    let page = get_with_cookie(&mut stranger, "/", &format!("sessionid={id}")).await;
+    assert_eq!(page.body(), "no car");
+    assert_removed(page, "the old id");
+}
+
 fn sign_in() -> Router {
     async fn cycle(session: Session) -> Result<(), Error> {
         assert!(session.id().is_some());
@@ -296,7 +288,7 @@ fn sign_in() -> Router {
 }
 
 #[tokio::test]
-async fn to_cycle_gives_a_new_id_to_the_same_data_and_deletes_the_old_record() {
+async fn to_cycle_gives_a_new_id_to_the_same_data_and_the_old_id_is_good_for_nothing() {
     let store = MemoryStore::default();
     let (mut visitor, old) = with_a_car(store.clone(), sign_in()).await;
 
@@ -307,7 +299,7 @@ async fn to_cycle_gives_a_new_id_to_the_same_data_and_deletes_the_old_record() {
     assert_eq!(kept.max_age(), Some(time::Duration::weeks(2)));
     assert_eq!(visitor.get("/").await.body(), "mini");
     assert_eq!(stored(&store, &new).await.expect("the record").data["user"], "toad");
-    assert_eq!(stored(&store, &old).await, None);
+    assert_is_no_session(&store, &old).await;
 }
 
 #[tokio::test]
@@ -324,50 +316,15 @@ async fn a_handler_that_cycles_and_then_fails_leaves_the_old_session_as_it_was()
     assert_eq!(stored(&store, &old).await, Some(before));
 }
 
-/// A store as somebody else wrote it, which writes down what it is asked to write.
-#[derive(Clone, Debug, Default)]
-struct Watched {
-    store: tower_sessions::MemoryStore,
-    writes: Arc<Mutex<Vec<&'static str>>>,
-}
-
-impl Watched {
-    fn note(&self, write: &'static str) {
-        self.writes.lock().expect("no test panics here").push(write);
-    }
-}
-
-#[async_trait]
-impl SessionStore for Watched {
-    async fn create(&self, record: &mut Record) -> session_store::Result<()> {
-        self.note("create");
-        self.store.create(record).await
-    }
-
-    async fn save(&self, record: &Record) -> session_store::Result<()> {
-        self.note("save");
-        self.store.save(record).await
-    }
-
-    async fn load(&self, id: &Id) -> session_store::Result<Option<Record>> {
-        self.store.load(id).await
-    }
-
-    async fn delete(&self, id: &Id) -> session_store::Result<()> {
-        self.note("delete");
-        self.store.delete(id).await
-    }
-}
-
 #[tokio::test]
 async fn the_new_record_is_stored_before_the_old_one_goes() {
-    let store = Watched::default();
-    let (mut visitor, _) = with_a_car(OneServer::new(store.clone()), sign_in()).await;
+    let store = Watched::<MemoryStore>::default();
+    let (mut visitor, _) = with_a_car(store.clone(), sign_in()).await;
+    store.take_calls();
 
     visitor.post("/sign-in", &[]).await;
 
-    let writes = store.writes.lock().expect("no test panics here");
-    assert_eq!(*writes, ["create", "create", "delete"], "the visitor's first car, then these");
+    assert_eq!(store.take_calls(), ["load", "create", "swap"]);
 }
 
 #[tokio::test]
@@ -397,7 +354,7 @@ async fn what_is_updated_in_a_request_that_cycles_moves_along() {
     let new = id_of(&visitor);
     assert_ne!(new, old);
     assert_eq!(stored_number(&store, &new, "num_visits").await, Some(2));
-    assert_eq!(stored(&store, &old).await, None);
+    assert_is_no_session(&store, &old).await;
 }
 
 #[tokio::test]

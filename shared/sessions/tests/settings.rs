@@ -1,6 +1,6 @@
 //! The settings: what each does, and which are refused.
 
-mod the_cookie;
+mod helpers;
 
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use axum::{
 };
 use browser::{Browser, Page};
 use cookie::{Cookie, SameSite};
-use sessions::{
-    Builder, Error, Id, MemoryStore, Secure, Session, SessionLayer, SessionStore, Store,
+use helpers::{
+    cookie_of, get_with_cookie, id_of, in_an_hour, load, set_end,
+    the_cookie,
 };
-use the_cookie::the_cookie;
+use sessions::{Builder, Error, Id, MemoryStore, Secure, Session, SessionLayer, Store};
 use time::OffsetDateTime;
 
 fn builder() -> Builder<MemoryStore> {
@@ -60,7 +61,7 @@ async fn kept_and_removed(settings: Builder<MemoryStore>, origin: &str) -> [Cook
 }
 
 #[tokio::test]
-async fn the_cookie_and_its_removal_bear_what_is_set() {
+async fn the_cookie_and_its_removal_have_what_is_set() {
     let settings = builder()
         .cookie_name("garage")
         .cookie_path("/")
@@ -154,11 +155,14 @@ fn settings_that_cannot_work_are_refused_in_words() {
         (builder().cookie_age(Duration::from_millis(999)), "use expire_at_browser_close"),
         (builder().cookie_age(Duration::MAX), "over a hundred years"),
         (builder().cookie_age(hour * 24 * 366 * 101), "over a hundred years"),
-        (builder().cookie_path(""), "begins with a slash"),
-        (builder().cookie_path("garage"), "begins with a slash"),
-        (builder().cookie_path("/garage; Domain=evil.example"), "the cookie path"),
-        (builder().cookie_path("/größe"), "the cookie path"),
-        (builder().cookie_path("/a\nb"), "the cookie path"),
+        (builder().cookie_name("n".repeat(4075)), "a cookie name of 4075 bytes"),
+        (builder().cookie_path(""), "does not begin with a slash"),
+        (builder().cookie_path("garage"), "does not begin with a slash"),
+        (builder().cookie_path("größe"), "does not begin with a slash"),
+        (builder().cookie_path("/garage; Domain=evil.example"), "characters that a cookie cannot"),
+        (builder().cookie_path("/größe"), "characters that a cookie cannot hold"),
+        (builder().cookie_path("/a\nb"), "characters that a cookie cannot hold"),
+        (builder().cookie_path(format!("/{}", "a".repeat(1024))), "a cookie path of 1025 bytes"),
         (builder().cookie_domain(""), "the cookie domain"),
         (builder().cookie_domain("."), "the cookie domain"),
         (builder().cookie_domain("library..example"), "the cookie domain"),
@@ -185,6 +189,8 @@ fn settings_that_cannot_work_are_refused_in_words() {
         let refused = settings.build().expect_err(&described).to_string();
         assert!(refused.starts_with("the session settings cannot work: "), "{refused}");
         assert!(refused.contains(words), "{refused:?} does not say {words:?}");
+        let is_about_the_slash = refused.contains("does not begin with a slash");
+        assert_eq!(is_about_the_slash, words.contains("slash"), "{refused}");
     }
 }
 
@@ -195,7 +201,9 @@ fn settings_that_can_work_are_accepted() {
         builder().cookie_name("!#$%&'*+-.^_`|~09azAZ"),
         builder().cookie_age(Duration::from_secs(1)),
         builder().cookie_age(Duration::from_secs(100 * 365 * 86_400)),
+        builder().cookie_name("n".repeat(4074)),
         builder().cookie_path("/garage, upper floor/"),
+        builder().cookie_path(format!("/{}", "a".repeat(1023))),
         builder().cookie_domain("library.example"),
         builder().cookie_domain(".library.example"),
         builder().cookie_domain("xn--bcherei-n2a.example"),
@@ -220,9 +228,9 @@ async fn the_age_that_is_set_is_the_records_too() {
     visitor.post("/car", &[("my_car", "mini")]).await;
     let after = OffsetDateTime::now_utc();
 
-    let id = visitor.cookie("sessionid").expect("a session cookie").parse().expect("an id");
-    let record = store.load(&id).await.expect("memory does not fail").expect("a record");
-    assert!(before + age <= record.expiry_date && record.expiry_date <= after + age);
+    let end = load(&store, &id_of(&visitor)).await.expect("a record").expiry_date;
+    let second = time::Duration::SECOND;
+    assert!(before + age <= end && end <= after + age + second, "rounded up: {end}");
 }
 
 fn saving_every_request(store: MemoryStore) -> Browser {
@@ -234,15 +242,13 @@ async fn nearly_expired() -> (Browser, MemoryStore, Id) {
     let store = MemoryStore::default();
     let mut visitor = saving_every_request(store.clone());
     visitor.post("/car", &[("my_car", "mini")]).await;
-    let id: Id = visitor.cookie("sessionid").expect("a session cookie").parse().expect("an id");
-    let mut record = store.load(&id).await.expect("memory does not fail").expect("a record");
-    record.expiry_date = OffsetDateTime::now_utc() + time::Duration::HOUR;
-    store.save(&record).await.expect("memory does not fail");
+    let id = id_of(&visitor);
+    set_end(&store, &id, in_an_hour()).await;
     (visitor, store, id)
 }
 
 async fn is_renewed(store: &MemoryStore, id: &Id) -> bool {
-    let record = store.load(id).await.expect("memory does not fail").expect("a record");
+    let record = load(store, id).await.expect("a record");
     record.expiry_date > OffsetDateTime::now_utc() + time::Duration::days(13)
 }
 
@@ -295,18 +301,16 @@ async fn saving_every_request_removes_a_made_up_id_and_does_not_adopt_it() {
         let page = visitor.get_with(path, &[("cookie", cookie.as_bytes())]).await;
         assert_eq!(page.status(), 200);
         assert_eq!(the_cookie(page).value(), "", "at {path}");
-        let found = store.load(&made_up).await.expect("memory does not fail");
-        assert_eq!(found, None, "at {path}");
+        assert_eq!(load(&store, &made_up).await, None, "at {path}");
     }
 }
 
 #[tokio::test]
 async fn without_the_setting_looking_renews_nothing() {
     let (visitor, store, id) = nearly_expired().await;
-    let cookie = format!("sessionid={}", visitor.cookie("sessionid").expect("a session cookie"));
     let mut usual = open(SessionLayer::builder(store.clone()));
 
-    let page = usual.get_with("/", &[("cookie", cookie.as_bytes())]).await;
+    let page = get_with_cookie(&mut usual, "/", &cookie_of(&visitor)).await;
 
     assert_eq!(page.body(), "mini");
     assert!(page.set_cookies().is_empty());

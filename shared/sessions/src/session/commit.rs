@@ -200,9 +200,10 @@ impl Session {
     /// Only a cookie that names a session of ours goes, and only if the handler looked at it:
     /// another program on this host may use the same name.
     fn removal(&self) -> CookieChange {
-        let was_asked_for = self.0.asked_for.load(Ordering::Relaxed);
+        // If the store did not answer, the cookie may be good.
+        let was_looked_up = self.0.loaded.initialized();
         let was_flushed = self.0.state.lock().flushes > 0;
-        match (was_asked_for || was_flushed) && !self.claims().is_empty() {
+        match (was_looked_up || was_flushed) && !self.claims().is_empty() {
             true => CookieChange::Remove,
             false => CookieChange::Leave,
         }

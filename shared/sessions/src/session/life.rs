@@ -45,8 +45,9 @@ impl Session {
         }
         // A browser may hold several cookies of this name, for different paths. A sign-out that
         // ended one of their sessions only would leave the visitor signed in with the next request.
+        // So would one that does not follow a session whose new id is still on its way.
         for claim in self.claims().iter().filter(|&claim| Some(*claim) != id) {
-            self.delete(claim).await?;
+            self.end(*claim).await?;
         }
         tracing::debug!("session flushed");
         // A new and empty session. The number of flushes tells requests to the store that are under

@@ -144,15 +144,22 @@ impl Store for SqliteStore {
 // this server comes between two of them; another server's may, and each is right by itself.
 
 async fn load(db: &mut SqliteConnection, id_hash: &IdHash) -> sqlx::Result<Option<Columns>> {
-    sqlx::query_as(
-        "SELECT data, expiry_date, version FROM session
+    let row = sqlx::query_as(
+        "SELECT CAST(data AS BLOB), expiry_date, version FROM session
          WHERE prefix = ? AND id_hash = ? AND expiry_date > ?",
     )
     .bind(prefix(id_hash))
     .bind(id_hash)
     .bind(now())
     .fetch_optional(db)
-    .await
+    .await?;
+    Ok(row.map(columns))
+}
+
+/// A row whose data are bytes that are not text is a record that cannot be decoded, and no failure
+/// of the store.
+fn columns((data, expiry_date, version): (Vec<u8>, i64, i64)) -> Columns {
+    (String::from_utf8_lossy(&data).into_owned(), expiry_date, version)
 }
 
 async fn create(db: &mut SqliteConnection, row: &Row) -> sqlx::Result<Outcome> {
@@ -197,14 +204,15 @@ async fn compare_and_swap(
 }
 
 async fn delete(db: &mut SqliteConnection, id_hash: &IdHash) -> sqlx::Result<Option<Columns>> {
-    sqlx::query_as(
+    let row = sqlx::query_as(
         "DELETE FROM session WHERE prefix = ? AND id_hash = ?
-         RETURNING data, expiry_date, version",
+         RETURNING CAST(data AS BLOB), expiry_date, version",
     )
     .bind(prefix(id_hash))
     .bind(id_hash)
     .fetch_optional(db)
-    .await
+    .await?;
+    Ok(row.map(columns))
 }
 
 /// Deletes those of these rows that have expired.

@@ -1,67 +1,17 @@
-//! Promises that need a server which is not everywhere, and ways to it that break.
-
-pub mod outages;
+//! A way to a server that breaks, servers that talk nonsense, and words of a refusal.
 
 use std::{
-    env,
     fmt::Debug,
     io,
     net::{Ipv4Addr, SocketAddr},
-    process::ExitCode,
 };
 
-use libtest_mimic::{Arguments, Trial};
+use sessions::StoreError;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpSocket, TcpStream},
-    runtime::Builder,
     sync::watch,
 };
-use tower_sessions::session_store;
-
-/// Each of these stories as a test of its name.
-macro_rules! promises {
-    ($($story:ident)+) => {
-        vec![$($crate::services::promise(stringify!($story), $story)),+]
-    };
-}
-pub(crate) use promises;
-
-/// A test that tells this story.
-pub fn promise<F>(name: &str, story: impl FnOnce() -> F + Send + 'static) -> Trial
-where
-    F: Future<Output = ()>,
-{
-    Trial::test(name, move || {
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(story());
-        Ok(())
-    })
-}
-
-/// Runs all of them, or those that need no server where `variable` does not name one.
-pub fn run(
-    variable: &str,
-    example: &str,
-    need_server: Vec<Trial>,
-    need_none: Vec<Trial>,
-) -> ExitCode {
-    let arguments = Arguments::from_args();
-    let is_missing = env::var_os(variable).is_none();
-    if is_missing && !arguments.list {
-        let skipped = need_server.len();
-        eprintln!(
-            "{variable} is not set, so {skipped} tests are skipped; try {variable}={example}"
-        );
-    }
-    let need_server = need_server.into_iter().map(|trial| trial.with_ignored_flag(is_missing));
-    libtest_mimic::run(&arguments, need_server.chain(need_none).collect()).exit_code()
-}
-
-/// The URL of the server that the tests use.
-pub fn url(variable: &str) -> String {
-    env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set"))
-}
 
 /// A way to a server, on a port of its own, that can break.
 pub struct Wire {
@@ -73,7 +23,7 @@ pub struct Wire {
 struct State {
     /// How often it broke. A connection is good until this changes.
     breaks: u64,
-    /// Nobody is told that it broke: what is sent is not answered.
+    /// Neither side is told that it broke: what is sent is not answered.
     silently: bool,
     is_broken: bool,
 }
@@ -101,7 +51,7 @@ impl Wire {
         self.break_off(false);
     }
 
-    /// Nobody hears anything any more, neither on the connections that there are nor on new ones.
+    /// Neither side hears anything any more, on the connections that there are and on new ones.
     pub fn fall_silent(&self) {
         self.break_off(true);
     }
@@ -130,7 +80,7 @@ async fn carry(mut client: TcpStream, server: String, mut state: watch::Receiver
         }
     }
     let is_silent = state.borrow().silently;
-    // Held open, with nobody at the other end, until the wire is dropped.
+    // Held open, without an answer, until the wire is dropped.
     while is_silent && state.changed().await.is_ok() {}
 }
 
@@ -150,21 +100,21 @@ pub async fn server_that_says(answer: fn(heard: &[u8]) -> Vec<u8>) -> SocketAddr
     address
 }
 
-/// An address at which nobody listens as long as the socket lives, and what the operating system
-/// says to whoever tries.
-pub fn nobody() -> (SocketAddr, io::Error, TcpSocket) {
+/// An address at which no program listens as long as the socket lives, and what the operating
+/// system says to one that tries.
+pub fn no_listener() -> (SocketAddr, io::Error, TcpSocket) {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
     let address = socket.local_addr().expect("its address");
-    let refused = std::net::TcpStream::connect(address).expect_err("nobody listens");
+    let refused = std::net::TcpStream::connect(address).expect_err("no program listens");
     (address, refused, socket)
 }
 
 /// What `open` says of a URL that it cannot use. There is a password in each such URL, and in
 /// nothing that is said.
-pub fn refusal<S: Debug>(opened: session_store::Result<S>) -> String {
+pub fn refusal<S: Debug>(opened: Result<S, StoreError>) -> String {
     match opened {
-        Err(session_store::Error::Backend(words)) => {
+        Err(StoreError::Backend(words)) => {
             assert!(!words.contains(PASSWORD), "{words}");
             words
         }

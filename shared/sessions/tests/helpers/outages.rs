@@ -1,4 +1,4 @@
-//! The store's server is away for a while, and nobody restarts the site.
+//! The store's server is away for a while, and the site is not restarted.
 
 use std::time::Duration;
 
@@ -9,11 +9,7 @@ use sessions::Store;
 use tokio::time::{self, Instant, timeout};
 use tracing::Level;
 
-use super::{PASSWORD, Wire, promise};
-use crate::{
-    garage::garage,
-    logs::{listen, logged},
-};
+use super::{PASSWORD, Wire, garage, listen, logged, promise};
 
 /// A visitor with a mini, at a site whose store is at the other end of a wire.
 struct Site {
@@ -22,7 +18,7 @@ struct Site {
 }
 
 /// The promises of a store whose server may be away. `open` opens one through a wire, and returns
-/// with it whatever has to live as long.
+/// with it what has to live as long.
 pub fn promises<S: Store, Keep, F>(open: fn() -> F) -> Vec<Trial>
 where
     F: Future<Output = (S, Wire, Keep)> + 'static,
@@ -41,7 +37,7 @@ where
     promises!(
         while_the_server_is_away_there_are_calm_503_pages_and_then_the_site_goes_on
         while_the_server_is_silent_there_are_503_pages_after_seconds_and_then_the_site_goes_on
-        a_connection_that_broke_while_nobody_came_costs_no_visitor_their_page
+        a_connection_that_broke_while_no_visitor_came_costs_no_visitor_their_page
         visitors_who_give_up_while_the_server_is_silent_take_no_connection_with_them
     )
 }
@@ -108,7 +104,7 @@ async fn while_the_server_is_silent_there_are_503_pages_after_seconds_and_then_t
 
     site.wire.fall_silent();
     for _ in 0..15 {
-        // The clock jumps to the moment at which somebody loses patience.
+        // The clock jumps to the moment at which the site loses patience.
         time::pause();
         let start = Instant::now();
         let page = site.visitor.get("/").await;
@@ -124,7 +120,7 @@ async fn while_the_server_is_silent_there_are_503_pages_after_seconds_and_then_t
     site.assert_many_see_the_mini().await;
 }
 
-async fn a_connection_that_broke_while_nobody_came_costs_no_visitor_their_page(site: Site) {
+async fn a_connection_that_broke_while_no_visitor_came_costs_no_visitor_their_page(site: Site) {
     for break_off in [Wire::cut, Wire::fall_silent] {
         site.assert_many_see_the_mini().await;
 

@@ -1,0 +1,153 @@
+//! Sites that remember your car: a plain one, and one whose handlers wait at a gate.
+
+use std::sync::Arc;
+
+use axum::{
+    Form, Router,
+    http::StatusCode,
+    routing::{MethodRouter, get, post},
+};
+use browser::Browser;
+use sessions::{Error, Id, Session, SessionLayer, Store};
+use tokio::sync::Barrier;
+
+use super::{Gate, id_of};
+
+/// `/` shows the session's car; a POST to `/car` sets it, to `/forget` removes it, to `/crash`
+/// sets it and fails. `/about` does not look at the session.
+pub fn garage(store: impl Store) -> Router {
+    Router::new()
+        .route("/", get(show))
+        .route("/car", post(set))
+        .route("/forget", post(forget))
+        .route("/crash", post(crash))
+        .route("/about", get(async || "We keep cars."))
+        .layer(SessionLayer::new(store))
+}
+
+async fn show(session: Session) -> Result<String, Error> {
+    Ok(session.get("my_car")?.unwrap_or("no car".to_owned()))
+}
+
+async fn set(session: Session, Form(form): Form<Vec<(String, String)>>) -> Result<(), Error> {
+    form.into_iter().try_for_each(|(key, value)| session.insert(&key, value))
+}
+
+async fn forget(session: Session) -> String {
+    session.remove("my_car").map_or("no car".to_owned(), |car| car.to_string())
+}
+
+async fn crash(session: Session) -> Result<StatusCode, Error> {
+    session.insert("my_car", "a wreck")?;
+    Ok(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// A visitor of `app` who has a mini, and their session's id.
+pub async fn with_a_mini(app: Router) -> (Browser, Id) {
+    let mut visitor = Browser::open(app);
+    visitor.post("/car", &[("my_car", "mini")]).await;
+    let id = id_of(&visitor);
+    (visitor, id)
+}
+
+/// How many requests come to `/count/together` before one of them counts.
+pub const MANY: usize = 12;
+
+/// The garage, with more routes. The handlers under `/slow` have the session, and wait at the gate
+/// before they change it; `/slow/page` counts, and waits before it ends.
+pub fn slow_garage(store: impl Store, gate: &Gate, start: &Arc<Barrier>) -> Router {
+    let store: Arc<dyn Store> = Arc::new(store);
+    let slow = |change: fn(&Session) -> Result<(), Error>| slow(gate, change);
+    let (before, after, start) = (gate.clone(), gate.clone(), start.clone());
+    let routes = Router::new()
+        .route("/slow/look", slow(|session| session.get::<String>("my_car").map(drop)))
+        .route("/slow/car", slow(|session| session.insert("my_car", "a late car")))
+        .route("/slow/colour", slow(|session| session.insert("colour", "red")))
+        .route("/slow/forget", slow(|session| done(drop(session.remove("my_car")))))
+        .route("/slow/clear", slow(|session| done(session.clear())))
+        .route("/slow/cycle", slow(|session| done(session.cycle_id())))
+        .route("/slow/expiry", slow(|session| done(session.set_expiry(None))))
+        .route(
+            "/slow/nested",
+            slow(|session| {
+                *session.get_mut("my_car").expect("a car") = "a late car".into();
+                done(session.set_modified(true))
+            }),
+        )
+        .route(
+            "/slow/sign-in",
+            slow(|session| {
+                session.cycle_id();
+                session.insert("user", "a late toad")
+            }),
+        )
+        .route(
+            "/slow/sign-out",
+            post({
+                let gate = gate.clone();
+                async move |session: Session| -> Result<(), Error> {
+                    gate.wait().await;
+                    session.flush().await
+                }
+            }),
+        )
+        .route(
+            "/slow/count",
+            post(async move |session: Session| -> Result<String, Error> {
+                before.wait().await;
+                count(&session).await
+            }),
+        )
+        .route(
+            "/slow/page",
+            post(async move |session: Session| -> Result<String, Error> {
+                let num_visits = count(&session).await?;
+                after.wait().await;
+                Ok(num_visits)
+            }),
+        )
+        .route("/count", post(async |session: Session| count(&session).await))
+        .route(
+            "/count/together",
+            post(async move |session: Session| -> Result<String, Error> {
+                // All have loaded the session before one of them counts.
+                start.wait().await;
+                count(&session).await
+            }),
+        )
+        .route(
+            "/visits",
+            post(async |session: Session| {
+                session.require::<u64>("num_visits").map(|it| it.to_string())
+            }),
+        )
+        .route("/keys", post(async |session: Session| session.keys().join(" ")))
+        .route("/cycle", post(async |session: Session| session.cycle_id()))
+        .route(
+            "/sign-in",
+            post(async |session: Session| {
+                session.cycle_id();
+                session.insert("user", "toad")
+            }),
+        )
+        .route("/sign-out", post(async |session: Session| session.flush().await))
+        .layer(SessionLayer::new(store.clone()));
+    garage(store).merge(routes)
+}
+
+fn slow(gate: &Gate, change: fn(&Session) -> Result<(), Error>) -> MethodRouter {
+    let gate = gate.clone();
+    post(async move |session: Session| -> Result<(), Error> {
+        gate.wait().await;
+        change(&session)
+    })
+}
+
+fn done(_: ()) -> Result<(), Error> {
+    Ok(())
+}
+
+async fn count(session: &Session) -> Result<String, Error> {
+    let num_visits = session.update("num_visits", |visits: &mut u64| *visits += 1).await?;
+    Ok(num_visits.to_string())
+}

@@ -1,0 +1,57 @@
+//! A kind of store, and a place in which such a store keeps its records.
+
+use std::{env, pin::Pin, sync::Arc};
+
+use async_trait::async_trait;
+use sessions::{Store, testing::Expired};
+
+/// A kind of store, and what is to be expected of it.
+#[derive(Clone, Copy)]
+pub struct Kind {
+    pub name: &'static str,
+    pub new_place: NewPlace,
+    pub expired: Expired,
+    /// Are its records there after the last server has stopped?
+    pub remembers: bool,
+    /// The environment variable that names the server it needs.
+    needs: Option<&'static str>,
+}
+
+type NewPlace = fn() -> Pin<Box<dyn Future<Output = Arc<dyn Place>>>>;
+
+impl Kind {
+    pub fn new(name: &'static str, new_place: NewPlace, expired: Expired) -> Kind {
+        Kind { name, new_place, expired, remembers: true, needs: None }
+    }
+
+    /// Its records go with the last server.
+    pub fn forgets(self) -> Kind {
+        Kind { remembers: false, ..self }
+    }
+
+    pub fn needs(self, variable: &'static str) -> Kind {
+        Kind { needs: Some(variable), ..self }
+    }
+
+    /// The variable that would have to be set.
+    pub fn misses(&self) -> Option<&'static str> {
+        self.needs.filter(|variable| env::var_os(variable).is_none())
+    }
+}
+
+/// A new and empty place for records, of which each test has its own.
+#[async_trait]
+pub trait Place: Send + Sync + 'static {
+    /// One more server over this place.
+    async fn open(&self) -> Arc<dyn Store>;
+
+    /// All that an intruder could copy. Asked only of kinds that remember.
+    async fn copy(&self) -> Vec<u8> {
+        unreachable!("this kind of store forgets")
+    }
+
+    /// Writes this text where the data of the only record is. Asked only of kinds that remember.
+    async fn spoil(&self, data: &str) {
+        unreachable!("this kind of store forgets {data}")
+    }
+}
