@@ -572,7 +572,7 @@ fn neither_help_nor_a_log_nor_the_page_has_a_password() {
     for url in
         [url, "redis://toad:secret@localhost/test", "postgres://localhost/test?password=secret"]
     {
-        let url: StoreUrl = url.parse().expect("a store");
+        let store: StoreUrl = url.parse().expect("a store");
         let (scheme, _) = url.split_once(':').expect("a URL");
         assert_eq!(store.to_string(), format!("{scheme}://localhost/test"));
     }

@@ -10,7 +10,7 @@
 
 use std::env;
 
-use sessions::contract::{self, Expired};
+use sessions::testing::{self, Expired};
 
 #[path = "../chapters/01-raw-cookies/check.rs"]
 mod check_1;
@@ -144,7 +144,7 @@ async fn the_starter_of_chapter_7_writes_back_what_was_ended() {
 
 #[tokio::test]
 async fn the_solution_of_chapter_7_meets_every_requirement_of_a_store() {
-    contract::check(async || solution_7::Shelf::default(), Expired::Stay).await;
+    testing::check(async || solution_7::Shelf::default(), Expired::Stay).await;
 }
 
 #[tokio::test]
