@@ -68,11 +68,12 @@ impl Table {
             .expect("the table session")
     }
 
-    /// How long the only session still lasts, to the minute above.
+    /// How long the only session still lasts, to the minute above. The store keeps whole seconds,
+    /// rounded up.
     async fn minutes_left(&self) -> i64 {
         let all = self.all().await;
         let [(_, expiry_date, _)] = &all[..] else { panic!("one session, not {all:?}") };
-        (expiry_date - OffsetDateTime::now_utc().unix_timestamp() + 59).div_euclid(60)
+        (expiry_date - OffsetDateTime::now_utc().unix_timestamp() - 1 + 59).div_euclid(60)
     }
 }
 
@@ -94,8 +95,9 @@ fn dated(text: &str) -> String {
 fn distance(date: &str) -> Option<String> {
     let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
     let date = PrimitiveDateTime::parse(date, format).ok()?.assume_utc();
-    // To the minute above: the date was written a moment ago.
-    let minutes = ((date - OffsetDateTime::now_utc()).as_seconds_f64() / 60.0).ceil() as i64;
+    // To the minute above: the date was written a moment ago, and rounded up to a whole second.
+    let left = (date - OffsetDateTime::now_utc()).as_seconds_f64() - 1.0;
+    let minutes = (left / 60.0).ceil() as i64;
     Some(match minutes {
         days if days % 1440 == 0 => format!("{} days", days / 1440),
         minutes => format!("{minutes} minutes"),
@@ -245,7 +247,8 @@ async fn reading_alone_keeps_nothing_alive() {
     }
     assert_eq!(left, [20, 10]);
 
-    table.let_pass(600).await;
+    // And the second up to which its end was rounded.
+    table.let_pass(601).await;
     visitor.get("/").await;
     transcript.push(dated(&visitor.take_transcript()));
     assert!(has_no_session(&visitor));

@@ -440,7 +440,7 @@ fn what_is_not_a_store_is_one_line_that_lists_the_stores() {
     );
     assert_eq!(
         refusal(&mut program(&folder, "cached+cached+memory")),
-        "error: a cache in front of a cache helps nobody; say cached+ once\n"
+        "error: a cache in front of a cache has no use; say cached+ once\n"
     );
     assert_eq!(std::fs::read_dir(&folder).expect("the folder").count(), 0, "nothing was made");
 }
@@ -540,23 +540,20 @@ fn a_folder_or_file_that_cannot_be_is_one_line_with_the_remedy() {
             refusal("file:note"),
             format!(
                 "error: {at}/note is not a folder, so no sessions can be kept in it; choose \
-                 another store\n"
+                 another place\n"
             )
         );
         assert_eq!(
             refusal("file:no/such/folder"),
             format!(
                 "error: cannot make the folder {at}/no/such/folder for the sessions: No such file \
-                 or directory (os error 2); make it yourself, or choose another store\n"
+                 or directory (os error 2); make it yourself, or choose another place\n"
             )
         );
         assert_eq!(
             refusal("sqlite:no/such/folder.sqlite"),
-            format!(
-                "error: cannot keep sessions in {cached}sqlite:no/such/folder.sqlite (error \
-                 returned from database: (code: 14) unable to open database file): choose another \
-                 file, in a folder that has room and where you may write\n"
-            )
+            "error: cannot keep sessions in no/such/folder.sqlite (unable to open database file): \
+             check that it is a file, that its folder exists, and that you may write there\n"
         );
     }
 }

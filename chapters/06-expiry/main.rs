@@ -67,6 +67,5 @@ async fn clear_expired(database: &Path) -> Result<ExitCode, String> {
 }
 
 async fn open(database: &Path) -> Result<SqliteStore, String> {
-    let opened = SqliteStore::open(database).await;
-    opened.map_err(|error| format!("cannot keep sessions in {}: {error}", database.display()))
+    SqliteStore::open(database).await.map_err(|error| error.to_string())
 }

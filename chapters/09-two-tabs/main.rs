@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
     let tries = ["add a book slowly in one tab, and two quickly in another"];
     match SqliteStore::open(&options.database).await {
         Ok(store) => options.server.serve(chapter_9::app(store, pause), &tries).await,
-        Err(error) => site::exit_with(format!("{}: {error}", options.database.display())),
+        Err(error) => site::exit_with(error),
     }
 }
 

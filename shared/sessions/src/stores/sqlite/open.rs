@@ -24,6 +24,10 @@ const TRY: &str = "
         ON CONFLICT (prefix) DO NOTHING;
     DELETE FROM session WHERE false;";
 
+/// How long SQLite waits for another program's lock. It gives up a little before the request does:
+/// a visitor whose 503 page is sent must not find later that the write was done.
+const BUSY_TIMEOUT: Duration = PATIENCE.saturating_sub(Duration::from_millis(500));
+
 /// The open file: how to connect to it, and which file it was.
 #[derive(Clone, Debug)]
 pub(super) struct Database {
@@ -81,10 +85,11 @@ pub(super) async fn open(path: &Path) -> Result<Database> {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(PATIENCE);
+        .busy_timeout(BUSY_TIMEOUT);
     let explain = |error: sqlx::Error| {
         let remedy = remedy(&error);
-        Error::Backend(format!("{}: {}: {remedy}", path.display(), cause(&error)))
+        let (path, cause) = (path.display(), cause(&error));
+        Error::Backend(format!("cannot keep sessions in {path} ({cause}): {remedy}"))
     };
     // Opening, creating and trying: each finds another kind of what cannot work.
     let mut db = connect(&options).await.map_err(explain)?;
