@@ -347,3 +347,20 @@ async fn many_who_count_at_once_are_all_counted_and_no_two_are_told_the_same() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_insert_during_a_conflict_counts_also_if_the_value_was_there_before() {
+    // Both read "mini"; the faster one writes "beetle", the slower one "mini" again.
+    over_each_store(async |mut scene| {
+        let page = scene
+            .during("/slow/mini", async |tab| {
+                tab.post("/car", &[("my_car", "beetle"), ("colour", "red")]).await;
+            })
+            .await;
+
+        assert_eq!(page.status(), StatusCode::OK);
+        assert_eq!(scene.visitor.get("/").await.body(), "mini", "the last one wins");
+        assert_eq!(scene.visitor.post("/keys", &[]).await.body(), "colour my_car");
+    })
+    .await;
+}

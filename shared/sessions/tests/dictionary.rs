@@ -527,3 +527,179 @@ async fn what_a_session_holds_and_its_id_stay_out_of_the_log() {
     assert!(!line.contains("mini"), "{line}");
     assert!(!line.contains(&id.to_string()) && !line.contains(&id.0.to_string()), "{line}");
 }
+
+#[tokio::test]
+async fn two_loans_of_one_value_are_merged_field_by_field() {
+    in_a_newcomers_request(|session| {
+        session.insert(
+            "my_car",
+            json!({ "wheels": "steel", "colour": "red", "radio": {"on": false, "station": 1}, "dent": 1 }),
+        )?;
+        let mut first = session.get_mut("my_car").expect("a car");
+        let mut second = session.get_mut("my_car").expect("a car");
+        first["wheels"] = "alloy".into();
+        first["radio"]["on"] = true.into();
+        first["owner"] = "toad".into();
+        first.as_object_mut().expect("an object").remove("dent");
+        second["colour"] = "green".into();
+        second["radio"]["station"] = 2.into();
+        second["seats"] = 4.into();
+        drop(second);
+        drop(first);
+
+        assert_eq!(
+            session.require::<Value>("my_car")?,
+            json!({
+                "wheels": "alloy", "colour": "green", "radio": {"on": true, "station": 2},
+                "owner": "toad", "seats": 4,
+            })
+        );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_two_loans_that_change_one_field_the_one_that_is_dropped_last_wins() {
+    in_a_newcomers_request(|session| {
+        session.insert("my_car", json!({ "wheels": "steel", "parts": [1, 2] }))?;
+        let mut first = session.get_mut("my_car").expect("a car");
+        let mut second = session.get_mut("my_car").expect("a car");
+        first["wheels"] = "alloy".into();
+        first["parts"] = json!([1]);
+        second["wheels"] = "wood".into();
+        second["parts"] = json!([1, 2, 3]);
+        drop(second);
+        drop(first);
+        assert_eq!(
+            session.require::<Value>("my_car")?,
+            json!({ "wheels": "alloy", "parts": [1] })
+        );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_loan_and_an_update_of_one_value_are_both_kept() {
+    let wheels = wheels_after(|session| {
+        let mut loan = session.get_mut("my_car").expect("a car");
+        loan["colour"] = "red".into();
+        session.insert("my_car", json!({ "wheels": "alloy" })).expect("it fits");
+        drop(loan);
+        let car: Value = session.require("my_car").expect("a car");
+        assert_eq!(car, json!({ "wheels": "alloy", "colour": "red" }));
+    });
+    assert_eq!(wheels.await, "\"alloy\"");
+}
+
+#[tokio::test]
+async fn a_loan_brings_nothing_back_that_was_removed_meanwhile() {
+    in_a_newcomers_request(|session| {
+        session.insert("my_car", "mini")?;
+        let mut loan = session.get_mut("my_car").expect("a car");
+        *loan = "beetle".into();
+        session.remove("my_car");
+        drop(loan);
+        assert!(!session.contains_key("my_car"));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_of_the_frameworks_own_are_refused_and_invisible() {
+    let update = get(async |session: Session| {
+        for key in ["_session_expiry", "_session_moved"] {
+            let refused = session.update(key, |text: &mut String| text.push('x')).await;
+            assert!(matches!(refused, Err(Error::ReservedKey { .. })), "{refused:?}");
+        }
+    });
+    assert_eq!(open(Router::new().route("/", update)).get("/").await.status(), 200);
+
+    in_a_newcomers_request(|session| {
+        session.set_expiry(Some(Expiry::OnSessionEnd));
+        for key in ["_session_expiry", "_session_moved"] {
+            for refused in [
+                session.insert(key, "planted"),
+                session.extend([("my_car", "mini"), (key, "planted")]),
+                session.get_or_insert(key, "planted".to_owned()).map(drop),
+            ] {
+                let error = refused.expect_err(key);
+                assert!(matches!(error, Error::ReservedKey { .. }), "{error:?}");
+                assert!(error.to_string().contains(&format!("`{key}`")), "{error}");
+            }
+            assert_eq!(session.get::<Value>(key)?, None);
+            assert!(!session.contains_key(key));
+            assert_eq!(session.remove(key), None);
+            assert!(session.get_mut(key).is_none());
+        }
+        assert!(session.keys().is_empty() && session.values().is_empty());
+        assert!(session.expires_at_browser_close(), "the choice is still there");
+        // Names that only look alike are the visitor's.
+        session.insert("_session_expiry2", 1)?;
+        session.insert("_auth_user", 1)?;
+        assert_eq!(session.keys(), ["_auth_user", "_session_expiry2"]);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn null_is_a_value_for_contains_key_and_none_for_all_who_ask_for_one() {
+    let update = get(async |session: Session| -> Result<String, Error> {
+        session.insert("num_visits", ())?;
+        let counted = session.update("num_visits", |visits: &mut u64| *visits += 1).await?;
+        Ok(counted.to_string())
+    });
+    assert_eq!(open(Router::new().route("/", update)).get("/").await.body(), "1");
+
+    in_a_newcomers_request(|session| {
+        session.insert("my_car", None::<String>)?;
+        assert!(session.contains_key("my_car"));
+        assert_eq!(session.get::<String>("my_car")?, None);
+        assert_eq!(session.get::<Option<String>>("my_car")?, None);
+        let error = session.require::<String>("my_car").expect_err("it is null");
+        assert!(matches!(error, Error::Missing { .. }), "{error:?}");
+        assert_eq!(session.get_or_insert("my_car", "mini".to_owned())?, "mini");
+        assert_eq!(session.require::<String>("my_car")?, "mini");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_that_is_told_to_forget_its_changes_still_gets_its_new_id() {
+    let store = MemoryStore::default();
+    let cycle = post(async |session: Session| {
+        session.cycle_id();
+        session.set_modified(false);
+    });
+    let cycle = Router::new().route("/cycle", cycle).layer(SessionLayer::new(store.clone()));
+    let mut visitor = Browser::open(garage(store).merge(cycle));
+    visitor.post("/car", &[("my_car", "mini")]).await;
+    let id = id_of(&visitor);
+
+    visitor.post("/cycle", &[]).await;
+
+    assert_ne!(id_of(&visitor), id, "otherwise a sign-in would leave the old id good");
+    assert_eq!(visitor.get("/").await.body(), "mini");
+}
+
+#[tokio::test]
+async fn an_error_about_a_type_quotes_no_value() {
+    in_a_newcomers_request(|session| {
+        session.insert("card", "4111 1111 1111 1111")?;
+        session.insert("cards", json!([{ "number": "4111 1111 1111 1111" }]))?;
+        for error in [
+            session.get::<u32>("card").expect_err("it is no number"),
+            session.get::<Vec<u32>>("cards").expect_err("these are no numbers"),
+        ] {
+            let told = error.to_string();
+            assert!(!told.contains("4111"), "{told}");
+            assert!(told.contains("`card") && told.contains("u32"), "{told}");
+        }
+        Ok(())
+    })
+    .await;
+}

@@ -323,3 +323,43 @@ async fn a_made_up_id_that_removes_something_is_not_adopted() {
     assert_removed(page, MADE_UP);
     assert_eq!(store.take_calls(), ["load"]);
 }
+
+#[tokio::test]
+async fn no_cache_shows_one_visitors_page_to_another() {
+    async fn said(by_handler: Option<&'static str>, look: fn(&Session)) -> Option<String> {
+        let app = Router::new()
+            .route(
+                "/",
+                get(async move |session: Session| {
+                    look(&session);
+                    AppendHeaders(by_handler.map(|value| ("cache-control", value)))
+                }),
+            )
+            .layer(SessionLayer::new(MemoryStore::default()));
+        Browser::open(app).get("/").await.header("cache-control").map(str::to_owned)
+    }
+    let usual = Some("private, no-cache".to_owned());
+    let store = |session: &Session| session.insert("my_car", "mini").expect("it fits");
+
+    assert_eq!(said(None, |session| drop(session.keys())).await, usual);
+    assert_eq!(said(None, store).await, usual);
+    assert_eq!(said(None, |_| ()).await, None, "a page that is the same for all may be cached");
+    let public = Some("public, max-age=60".to_owned());
+    assert_eq!(said(Some("public, max-age=60"), store).await, public, "the handler knows best");
+}
+
+#[tokio::test]
+async fn the_page_that_removes_a_cookie_or_fails_is_not_cached_either() {
+    let (mut visitor, store) = open();
+    let page = get_with_cookie(&mut visitor, "/", &format!("sessionid={MADE_UP}")).await;
+    assert_removed(page, MADE_UP);
+    assert_eq!(page.header("cache-control"), Some("private, no-cache"));
+
+    store.fail(&["load"]);
+    let page = get_with_cookie(&mut visitor, "/", &format!("sessionid={MADE_UP}")).await;
+    assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(page.header("cache-control"), Some("private, no-cache"));
+    assert_eq!(vary(page), ["Cookie"]);
+
+    assert_eq!(visitor.get("/about").await.header("cache-control"), None);
+}

@@ -62,6 +62,7 @@ pub fn slow_garage(store: impl Store, gate: &Gate, start: &Arc<Barrier>) -> Rout
     let routes = Router::new()
         .route("/slow/look", slow(|session| session.get::<String>("my_car").map(drop)))
         .route("/slow/car", slow(|session| session.insert("my_car", "a late car")))
+        .route("/slow/mini", slow(|session| session.insert("my_car", "mini")))
         .route("/slow/colour", slow(|session| session.insert("colour", "red")))
         .route("/slow/forget", slow(|session| done(drop(session.remove("my_car")))))
         .route("/slow/clear", slow(|session| done(session.clear())))

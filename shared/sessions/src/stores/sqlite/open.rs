@@ -38,7 +38,8 @@ pub(super) struct Database {
 impl Database {
     /// A connection that is opened when it is first needed.
     pub fn connection(&self) -> Connection {
-        Connection { options: self.options.clone(), open: None }
+        let Database { options, identity } = self.clone();
+        Connection { options, identity, open: None }
     }
 }
 
@@ -47,6 +48,7 @@ impl Database {
 #[derive(Debug)]
 pub(super) struct Connection {
     options: SqliteConnectOptions,
+    identity: Identity,
     open: Option<SqliteConnection>,
 }
 
@@ -54,7 +56,14 @@ impl Connection {
     pub async fn get(&mut self) -> sqlx::Result<&mut SqliteConnection> {
         match &mut self.open {
             Some(open) => Ok(open),
-            closed => Ok(closed.insert(self.options.connect().await?)),
+            closed => {
+                // Another file may have that name now. This connection would go on with it when
+                // the right one is back.
+                self.identity.check().map_err(io::Error::other)?;
+                let open = self.options.connect().await?;
+                self.identity.check().map_err(io::Error::other)?;
+                Ok(closed.insert(open))
+            }
         }
     }
 
@@ -97,7 +106,7 @@ pub(super) async fn open(path: &Path) -> Result<Database> {
     sqlx::raw_sql(TRY).execute(&mut db).await.map_err(explain)?;
     db.close().await.map_err(explain)?;
     let identity = Identity::of(path).map_err(|error| explain(error.into()))?;
-    Ok(Database { options, identity })
+    Ok(Database { options: options.create_if_missing(false), identity })
 }
 
 /// Unlike every other statement, the switch to the write-ahead log does not wait for its turn: of
@@ -152,6 +161,7 @@ fn remedy(error: &sqlx::Error) -> &'static str {
 fn cause(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
         error => error.to_string(),
     }
 }
