@@ -83,6 +83,10 @@ async fn the_count_is_found_among_whatever_else_a_client_sends() {
         &[b"theme=dark", b"visits=2"],
         // The first of several: browsers put the most specific one there.
         &[b"visits=2; visits=7"],
+        // The first that is a number: another program's cookie may have the same name.
+        &[b"visits=; visits=many; visits=2"],
+        &[b"visits=many", b"visits=2"],
+        &[b"\tvisits\t=\t2\t"],
         &[b"visits; =; ;; visits=2"],
         &[b"myvisits=7; visits=2; visits2=7"],
         &[b"token=a=b==; visits=2"],
@@ -112,6 +116,14 @@ async fn a_cookie_that_is_not_a_count_is_a_first_visit() {
         &["visits=２".as_bytes()],
         &[b"visits=\xff"],
         &[b"Visits=2"],
+        // Other white space than spaces and tabs belongs to the name (RFC 6265 section 5.4).
+        &["\u{2000}visits=2".as_bytes()],
+        &["\u{a0}visits=2".as_bytes()],
+        &["\u{85}visits=2".as_bytes()],
+        &["visits\u{3000}=2".as_bytes()],
+        &["\u{2028}visits=2".as_bytes()],
+        // One quote is a part of the value.
+        &[b"visits=\"2"],
         &[&long],
         &[&nonsense],
     ] {
@@ -123,6 +135,17 @@ async fn a_cookie_that_is_not_a_count_is_a_first_visit() {
 async fn a_count_that_is_full_stays_full() {
     let page = count_for(&[b"visits=4294967295"]).await;
     assert_eq!(page, "You have visited this page 4294967295 times.");
+}
+
+#[tokio::test]
+async fn a_very_long_header_makes_no_long_page() {
+    let mut client = open();
+    let long = [b"a=".as_slice(), &b"<".repeat(300_000)].concat();
+    client.get_with("/", &[("cookie", &long)]).await;
+    let page = client.page();
+    assert_eq!(page.status(), StatusCode::OK);
+    assert!(page.body().len() < 20_000, "{} bytes", page.body().len());
+    assert!(page.text().contains("<<<"), "its beginning is shown");
 }
 
 #[tokio::test]

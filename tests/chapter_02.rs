@@ -30,7 +30,7 @@ async fn a_car_that_was_set_is_remembered() {
 #[tokio::test]
 async fn the_cookie_does_not_contain_the_car() {
     let visitor = with_a_car("beetle").await;
-    let id = visitor.cookie("id").expect("a session cookie");
+    let id = visitor.cookie("chapter2").expect("a session cookie");
     // 128 bits in base64.
     assert_eq!(id.len(), 22, "{id}");
     assert!(!id.contains("beetle"));
@@ -116,7 +116,7 @@ async fn a_link_from_another_site_finds_the_session() {
 #[tokio::test]
 async fn a_form_on_another_site_does_not_reach_the_session() {
     let mut visitor = with_a_car("beetle").await;
-    let cookie = format!("id={}", visitor.cookie("id").expect("a session cookie"));
+    let cookie = format!("chapter2={}", visitor.cookie("chapter2").expect("a session cookie"));
     visitor.post_from_another_site("/car", &[("my_car", "hearse")]).await;
 
     let page = visitor.get_with("/car", &[("cookie", cookie.as_bytes())]).await;
@@ -127,7 +127,7 @@ async fn a_form_on_another_site_does_not_reach_the_session() {
 async fn a_made_up_id_is_nobody() {
     for id in ["AAAAAAAAAAAAAAAAAAAAAA", "", "short", "../../etc/passwd", "<script>"] {
         let mut attacker = open();
-        let cookie = format!("id={id}");
+        let cookie = format!("chapter2={id}");
         attacker.get_with("/", &[("cookie", cookie.as_bytes())]).await;
         assert_eq!(attacker.page().text(), open().get("/").await.text(), "for {id:?}");
     }
@@ -139,10 +139,10 @@ async fn a_planted_id_is_not_the_one_a_car_is_stored_under() {
     for path in ["/car", "/car/delete", "/everything/clear"] {
         let mut visitor = open();
         visitor.post("/car", &[("my_car", "mini")]).await;
-        visitor.edit_cookie("id", planted);
+        visitor.edit_cookie("chapter2", planted);
         visitor.post(path, &[("my_car", "beetle")]).await;
         visitor.post("/car", &[("my_car", "beetle")]).await;
-        assert_ne!(visitor.cookie("id").as_deref(), Some(planted), "after {path}");
+        assert_ne!(visitor.cookie("chapter2").as_deref(), Some(planted), "after {path}");
     }
 }
 

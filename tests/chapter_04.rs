@@ -76,7 +76,7 @@ async fn the_count_survives_a_restart() {
     let mut visitor = start(&file).await;
     visitor.get("/").await;
     visitor.get("/").await;
-    let cookie = format!("sessionid={}", visitor.cookie("sessionid").expect("a session cookie"));
+    let cookie = format!("chapter4={}", visitor.cookie("chapter4").expect("a session cookie"));
     drop(visitor);
 
     let mut later = start(&file).await;
@@ -107,16 +107,16 @@ async fn a_broken_cookie_is_a_first_visit_under_an_id_of_the_servers_choice() {
     let planted = "AAAAAAAAAAAAAAAAAAAAAA";
     for value in [planted, "", "x", "a b", "%00", "\"", "<script>alert(1)</script>"] {
         let mut visitor = start(&file).await;
-        let cookie = format!("sessionid={value}");
+        let cookie = format!("chapter4={value}");
         visitor.get_with("/", &[("cookie", cookie.as_bytes())]).await;
         assert_eq!(visits(&visitor), "You have visited this page 1 time.", "for {value:?}");
-        let id = visitor.cookie("sessionid").expect("a session cookie");
+        let id = visitor.cookie("chapter4").expect("a session cookie");
         assert_ne!(id, planted);
         assert!(!visitor.page().has("script"));
     }
 
     let mut visitor = start(&file).await;
-    visitor.get_with("/", &[("cookie", b"sessionid=broken")]).await;
+    visitor.get_with("/", &[("cookie", b"chapter4=broken")]).await;
     assert_snapshot!("a_broken_cookie", visitor.transcript());
 }
 

@@ -11,7 +11,7 @@ fn open() -> Browser {
 
 /// What the visitor's session holds in the store.
 async fn stored_keys(store: &MemoryStore, visitor: &Browser) -> Vec<String> {
-    let id: Id = visitor.cookie("sessionid").expect("a session cookie").parse().expect("an id");
+    let id: Id = visitor.cookie("chapter5").expect("a session cookie").parse().expect("an id");
     let (record, _) = store.load(&id).await.expect("memory answers").expect("a record");
     record.data.into_keys().collect()
 }
@@ -118,7 +118,7 @@ async fn trying_again_with_cookies_allowed_works() {
 async fn a_made_up_cookie_is_no_proof() {
     for value in ["AAAAAAAAAAAAAAAAAAAAAA", "worked", "", "testcookie=worked"] {
         let mut visitor = open();
-        let cookie = format!("sessionid={value}; testcookie=worked");
+        let cookie = format!("chapter5={value}; testcookie=worked");
         visitor.get_with("/counter/check", &[("cookie", cookie.as_bytes())]).await;
         assert!(is_told_about_cookies(&visitor), "for {value:?}");
     }

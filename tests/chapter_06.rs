@@ -218,7 +218,7 @@ async fn a_choice_lasts_over_later_requests_and_a_restart_of_the_server() {
     let table = Table::new().await;
     let mut visitor = table.visitor(false).await;
     visitor.post("/expiry/browser", &[]).await;
-    let cookie = format!("sessionid={}", visitor.cookie("sessionid").expect("a session cookie"));
+    let cookie = format!("chapter6={}", visitor.cookie("chapter6").expect("a session cookie"));
 
     let later = table.visitor(true).await;
     for mut visitor in [visitor, later] {
@@ -252,7 +252,7 @@ async fn reading_alone_keeps_nothing_alive() {
     visitor.get("/").await;
     transcript.push(dated(&visitor.take_transcript()));
     assert!(has_no_session(&visitor));
-    assert_eq!(visitor.cookie("sessionid"), None);
+    assert_eq!(visitor.cookie("chapter6"), None);
     assert_snapshot!("an_active_reader_is_not_active", transcript.join("\n\n###\n\n"));
 }
 

@@ -112,9 +112,9 @@ async fn in_a_store_the_cookie_holds_an_id_and_nothing_else() {
     let folder = folder();
     let mut visitor = visitor(&folder, "sqlite:sessions.sqlite").await;
     visitor.get("/").await;
-    let id = visitor.cookie("sessionid").expect("a session cookie");
+    let id = visitor.cookie("chapter7").expect("a session cookie");
     visitor.get("/").await;
-    assert_eq!(visitor.cookie("sessionid"), Some(id));
+    assert_eq!(visitor.cookie("chapter7"), Some(id));
     assert_snapshot!("an_id", named(&folder, &visitor.transcript()));
     assert_snapshot!("what_you_see", named(&folder, &visitor.page().text()));
     assert_snapshot!("the_page", named(&folder, &visitor.page().html()));
@@ -125,9 +125,9 @@ async fn an_encrypted_cookie_is_another_one_with_each_visit() {
     let folder = folder();
     let mut visitor = visitor(&folder, "cookie:").await;
     visitor.get("/").await;
-    let first = visitor.cookie("sessionid").expect("a session cookie");
+    let first = visitor.cookie("chapter7").expect("a session cookie");
     visitor.get("/").await;
-    assert_ne!(visitor.cookie("sessionid"), Some(first));
+    assert_ne!(visitor.cookie("chapter7"), Some(first));
     assert_snapshot!("an_encrypted_session", named(&folder, &visitor.transcript()));
 }
 
@@ -136,12 +136,12 @@ async fn an_encrypted_cookie_that_was_kept_counts_again_from_there() {
     let folder = folder();
     let mut visitor = visitor(&folder, "cookie:").await;
     visitor.get("/").await;
-    let kept = visitor.cookie("sessionid").expect("a session cookie");
+    let kept = visitor.cookie("chapter7").expect("a session cookie");
     visitor.get("/").await;
     visitor.get("/").await;
     assert_eq!(visits(&visitor), "You have visited this page 3 times.");
 
-    visitor.edit_cookie("sessionid", &kept);
+    visitor.edit_cookie("chapter7", &kept);
     visitor.get("/").await;
     assert_eq!(visits(&visitor), "You have visited this page 2 times.");
 }
@@ -151,7 +151,7 @@ async fn two_requests_that_bring_one_encrypted_cookie_count_as_one() {
     let folder = folder();
     let mut one = visitor(&folder, "cookie:").await;
     one.get("/").await;
-    let cookie = format!("sessionid={}", one.cookie("sessionid").expect("a session cookie"));
+    let cookie = format!("chapter7={}", one.cookie("chapter7").expect("a session cookie"));
     let mut other = one.second_tab();
     for tab in [&mut one, &mut other] {
         tab.get_with("/", &[("cookie", cookie.as_bytes())]).await;
@@ -167,9 +167,9 @@ async fn an_encrypted_cookie_that_was_tampered_with_is_a_first_visit() {
     let mut visitor = visitor(&folder, "cookie:").await;
     visitor.get("/").await;
     visitor.get("/").await;
-    let encrypted = visitor.cookie("sessionid").expect("a session cookie");
+    let encrypted = visitor.cookie("chapter7").expect("a session cookie");
     let (first, rest) = encrypted.split_at(1);
-    visitor.edit_cookie("sessionid", &format!("{}{rest}", if first == "A" { "B" } else { "A" }));
+    visitor.edit_cookie("chapter7", &format!("{}{rest}", if first == "A" { "B" } else { "A" }));
     visitor.get("/").await;
     assert_eq!(visits(&visitor), "You have visited this page 1 time.");
 }
@@ -189,7 +189,7 @@ async fn two_servers_share_a_store_that_is_not_in_one_servers_memory() {
         let mut here = visitor(&folder, store).await;
         let mut there = visitor(&folder, store).await;
         here.get("/").await;
-        let cookie = format!("sessionid={}", here.cookie("sessionid").expect("a session cookie"));
+        let cookie = format!("chapter7={}", here.cookie("chapter7").expect("a session cookie"));
         there.get_with("/", &[("cookie", cookie.as_bytes())]).await;
         assert_eq!(visits(&there), format!("You have visited this page {then}"), "{store}");
     }

@@ -120,7 +120,8 @@ async fn the_exact_way_keeps_changes_to_two_keys() {
 #[tokio::test]
 async fn the_usual_way_brings_a_session_back_that_was_signed_out() {
     let mut tabs = TwoTabs::open("/usual", MemoryStore::default()).await;
-    let cookie = format!("usualid={}", tabs.fast.cookie("usualid").expect("a session cookie"));
+    let cookie =
+        format!("chapter9_usual={}", tabs.fast.cookie("chapter9_usual").expect("a session cookie"));
     tabs.meanwhile("note-slowly", &["sign-out"]).await;
 
     tabs.fast.get_with("/usual", &[("cookie", cookie.as_bytes())]).await;
@@ -133,12 +134,13 @@ async fn the_exact_way_lets_nobody_bring_it_back() {
     for slow_action in ["note-slowly", "add-slowly"] {
         let (_folder, store) = sqlite().await;
         let mut tabs = TwoTabs::open("/exact", store).await;
-        let cookie = format!("sessionid={}", tabs.fast.cookie("sessionid").expect("a cookie"));
+        let cookie =
+            format!("chapter9_exact={}", tabs.fast.cookie("chapter9_exact").expect("a cookie"));
         tabs.meanwhile(slow_action, &["sign-out"]).await;
 
         assert_eq!(tabs.slow.page().status(), StatusCode::CONFLICT);
         assert!(tabs.slow.page().set_cookies().is_empty());
-        assert_eq!(tabs.slow.cookie("sessionid"), None);
+        assert_eq!(tabs.slow.cookie("chapter9_exact"), None);
         tabs.fast.get_with("/exact", &[("cookie", cookie.as_bytes())]).await;
         assert!(tabs.fast.page().text().contains("no note"), "{}", tabs.fast.page().text());
         if slow_action == "note-slowly" {

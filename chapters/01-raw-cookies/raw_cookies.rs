@@ -62,28 +62,43 @@ fn set_visits(visits: u32) -> String {
 
 /// The count that the cookie claims, and 0 for a newcomer or for what is not a count.
 fn visits_so_far(headers: &HeaderMap) -> u32 {
-    cookie(headers, VISITS).and_then(|value| value.parse().ok()).unwrap_or(0)
+    // Several cookies may have this name, from other paths and other programs. The first that is
+    // a number counts.
+    cookies(headers, VISITS).find_map(|value| value.parse().ok()).unwrap_or(0)
 }
 
-/// The value of the first cookie of this name, from headers like `Cookie: a=1; visits=2`.
+/// The values of the cookies of this name, from headers like `Cookie: a=1; visits=2`.
 ///
 /// The header lists every cookie that fits this host, other programs' cookies among them: ports
 /// do not keep cookies apart (RFC 6265 section 8.5). A pair that makes no sense is passed over.
-pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub fn cookies<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
     headers
         .get_all(COOKIE)
         .iter()
         // Bytes, not text: one cookie with odd bytes must not hide the others in its header.
         .flat_map(|line| line.as_bytes().split(|&byte| byte == b';'))
         .filter_map(|pair| std::str::from_utf8(pair).ok()?.split_once('='))
-        .find(|(key, _)| key.trim() == name)
-        .map(|(_, value)| value.trim().trim_matches('"'))
+        .filter(move |(key, _)| trim(key) == name)
+        .map(|(_, value)| unquote(trim(value)))
 }
 
-/// The `Cookie` headers as they came, for the reader to look at.
+/// Only spaces and tabs separate pairs (RFC 6265 section 5.4). `str::trim` takes more away, and
+/// would read another cookie's name as ours.
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+/// A value may stand in double quotes (RFC 6265 section 4.1.1).
+fn unquote(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
+}
+
+/// The `Cookie` headers as they came, for the reader to look at: the beginning of each, since a
+/// client may send a very long one.
 fn cookie_lines(headers: &HeaderMap) -> Vec<String> {
-    let lines = headers.get_all(COOKIE).iter();
-    lines.map(|line| String::from_utf8_lossy(line.as_bytes()).into_owned()).collect()
+    let lines = headers.get_all(COOKIE).iter().take(10);
+    let shown = |line: &[u8]| String::from_utf8_lossy(&line[..line.len().min(1000)]).into_owned();
+    lines.map(|line| shown(line.as_bytes())).collect()
 }
 
 #[derive(Template, WebTemplate)]

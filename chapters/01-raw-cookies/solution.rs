@@ -6,7 +6,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Redirect},
     routing::{get, post},
 };
-use chapter_1::cookie;
+use chapter_1::cookies;
 
 /// What the check visits.
 pub fn app() -> Router {
@@ -14,8 +14,8 @@ pub fn app() -> Router {
 }
 
 async fn count_visit(headers: HeaderMap) -> impl IntoResponse {
-    let theme = cookie(&headers, "theme").unwrap_or("light");
-    let visits: u32 = cookie(&headers, "visits").and_then(|it| it.parse().ok()).unwrap_or(0);
+    let theme = cookies(&headers, "theme").next().unwrap_or("light");
+    let visits: u32 = cookies(&headers, "visits").find_map(|it| it.parse().ok()).unwrap_or(0);
     let visits = visits.saturating_add(1);
     let page = format!("Theme: {theme}. Visits: {visits}.");
     ([(SET_COOKIE, format!("visits={visits}; Path=/"))], page)

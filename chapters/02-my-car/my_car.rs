@@ -26,6 +26,9 @@ const MY_CAR: &str = "my_car";
 pub fn app() -> Router {
     let store = MemoryStore::default();
     let sessions = SessionManagerLayer::new(store.clone())
+        // A browser sends a host's cookies to each of its ports. Under one name, two of these
+        // programs would take each other's session away.
+        .with_name("chapter2")
         // The default, Secure, means "over https only". This server speaks plain http, and a
         // browser that makes no exception for localhost would drop the cookie: every car would
         // be the first one of a new session.

@@ -23,6 +23,7 @@ const MY_CAR: &str = "my_car";
 /// The whole chapter. With `save_every_request`, the flag no longer matters.
 pub fn app(save_every_request: bool) -> Router {
     let sessions = SessionManagerLayer::new(MemoryStore::default())
+        .with_name("chapter3")
         .with_secure(false)
         .with_same_site(SameSite::Lax)
         // Without this, tower-sessions would not store a session that looks unchanged to it.

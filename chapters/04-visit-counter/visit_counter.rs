@@ -18,10 +18,12 @@ const NUM_VISITS: &str = "num_visits";
 
 /// The whole chapter: the home page, over a library and a place for sessions.
 pub fn app(library: Catalog, store: impl Store) -> Router {
-    let routes = Router::new()
-        .route("/", get(show_home))
-        .with_state(library)
-        .layer(SessionLayer::new(store));
+    let sessions = SessionLayer::builder(store)
+        .cookie_name("chapter4")
+        .build()
+        .expect("a cookie may have this name");
+
+    let routes = Router::new().route("/", get(show_home)).with_state(library).layer(sessions);
     site::with_look(routes)
 }
 

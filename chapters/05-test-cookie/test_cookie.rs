@@ -16,12 +16,17 @@ const NUM_VISITS: &str = "num_visits";
 
 /// The whole chapter: a counter that first finds out whether it can count.
 pub fn app(store: impl Store) -> Router {
+    let sessions = SessionLayer::builder(store)
+        .cookie_name("chapter5")
+        .build()
+        .expect("a cookie may have this name");
+
     let routes = Router::new()
         .route("/", get(async || Home))
         .route("/hours", get(async || Hours))
         .route("/counter", get(count_visit))
         .route("/counter/check", get(check_cookies))
-        .layer(SessionLayer::new(store));
+        .layer(sessions);
     site::with_look(routes)
 }
 

@@ -33,9 +33,10 @@ const PAGE_DATE: StaticFormatDescription =
 /// The whole chapter. With `save_every_request`, reading counts as activity.
 pub fn app(store: SqliteStore, save_every_request: bool) -> Router {
     let sessions = SessionLayer::builder(store.clone())
+        .cookie_name("chapter6")
         .save_every_request(save_every_request)
         .build()
-        .expect("one changed setting contradicts none of the defaults");
+        .expect("these settings go together");
 
     let routes = Router::new()
         .route("/", get(show_expiry))

@@ -24,6 +24,7 @@ mod store_url;
 use store_url::Kind;
 pub use store_url::StoreUrl;
 
+const COOKIE: &str = "chapter7";
 const NUM_VISITS: &str = "num_visits";
 
 /// How long a server with `cached+` may show what another server has changed.
@@ -63,13 +64,16 @@ pub async fn open(
     keys: Option<&str>,
 ) -> Result<(SessionLayer, Option<Clearing>), Unusable> {
     if let Kind::Cookie = url.kind {
-        return Ok((SessionLayer::encrypted_cookie(encryption_keys(keys)?), None));
+        let keys = encryption_keys(keys)?;
+        let layer = SessionLayer::encrypted_cookie_builder(keys).cookie_name(COOKIE).build();
+        return Ok((layer.expect("a cookie may have this name"), None));
     }
     // The error says what was tried, and what to do.
     let store = open_store(&url.kind).await.map_err(|why| Unusable(why.to_string()))?;
     let store = if url.cached { Arc::new(Cached::new(store, CACHED_FOR)) } else { store };
     let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
-    Ok((SessionLayer::new(store), Some(clearing)))
+    let layer = SessionLayer::builder(store).cookie_name(COOKIE).build();
+    Ok((layer.expect("a cookie may have this name"), Some(clearing)))
 }
 
 async fn open_store(kind: &Kind) -> Result<Arc<dyn Store>, StoreError> {

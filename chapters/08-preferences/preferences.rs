@@ -22,8 +22,13 @@ const PREFERENCES: &str = "preferences";
 
 /// The whole chapter: a catalogue to browse (catalogue.rs), a form, and a notice to dismiss.
 pub fn app(catalog: Catalog, store: impl Store, notice: Notice) -> Router {
+    let sessions = SessionLayer::builder(store)
+        .cookie_name("chapter8")
+        .build()
+        .expect("a cookie may have this name");
+
     // The notice's button posts to the page that it stands on. So its form need not say where to
-    // come back to, and nobody can forge that.
+    // come back to, and no other site can forge that.
     let routes = Router::new()
         .route("/", get(catalogue::show_home).post(dismiss_notice))
         .route("/books", get(catalogue::list_books).post(dismiss_notice))
@@ -32,7 +37,7 @@ pub fn app(catalog: Catalog, store: impl Store, notice: Notice) -> Router {
         .route("/authors/{id}", get(catalogue::show_author).post(dismiss_notice))
         .route("/preferences", get(show_form).post(save_preferences))
         .with_state(Library { catalog, notice })
-        .layer(SessionLayer::new(store));
+        .layer(sessions);
     site::with_look(routes)
 }
 

@@ -25,7 +25,7 @@ pub type Pause = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send
 /// The whole chapter: the same basket twice, kept the usual way and kept exactly.
 pub fn app(store: impl Store + Clone, pause: Pause) -> Router {
     let usual_layer = SessionManagerLayer::new(ForTowerSessions::new(store.clone()))
-        .with_name("usualid")
+        .with_name("chapter9_usual")
         .with_secure(false)
         .with_same_site(SameSite::Lax);
     let usual = Router::new()
@@ -35,13 +35,17 @@ pub fn app(store: impl Store + Clone, pause: Pause) -> Router {
         .route("/note-slowly", post(usual::write_note_slowly))
         .route("/sign-out", post(usual::sign_out))
         .layer(usual_layer);
+    let exact_layer = SessionLayer::builder(store)
+        .cookie_name("chapter9_exact")
+        .build()
+        .expect("a cookie may have this name");
     let exact = Router::new()
         .route("/", get(exact::show_basket))
         .route("/add", post(exact::add_book))
         .route("/add-slowly", post(exact::add_book_slowly))
         .route("/note-slowly", post(exact::write_note_slowly))
         .route("/sign-out", post(exact::sign_out))
-        .layer(SessionLayer::new(store));
+        .layer(exact_layer);
 
     let routes = Router::new()
         .route("/", get(async || Redirect::to("/usual")))

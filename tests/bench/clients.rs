@@ -206,7 +206,7 @@ impl Visitor {
         let number = if own { self.number } else { turn.fetch_add(1, Ordering::Relaxed) };
         // Neighbours in the order of numbers are no neighbours in the table, which is in the
         // order of hashes.
-        self.cookie = Some(format!("sessionid={}", big_table::record(number % sessions).id));
+        self.cookie = Some(format!("chapter4={}", big_table::record(number % sessions).id));
     }
 
     /// Every client of the server must get what it is owed: a page, and the cookie it had.

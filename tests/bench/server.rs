@@ -113,7 +113,7 @@ pub async fn serve(app: App, folder: &Path) -> Result<()> {
                 Router::new()
                     .route("/", get(show_stored))
                     .with_state(library)
-                    .layer(SessionLayer::new(sqlite.clone())),
+                    .layer(chapter_4_cookie(sqlite.clone())),
             )
         }
     };
@@ -180,6 +180,12 @@ async fn show_stored(session: Session, State(library): State<Catalog>) -> Result
     let counts = library.counts().await?;
     let num_visits = session.get(NUM_VISITS)?.unwrap_or(0);
     Ok(Home { counts, num_visits })
+}
+
+/// With the cookie's name of chapter 4, which the clients bring.
+fn chapter_4_cookie(store: SqliteStore) -> SessionLayer {
+    let layer = SessionLayer::builder(store).cookie_name("chapter4").build();
+    layer.expect("a cookie may have this name")
 }
 
 /// A page that stores so many values, each with an `insert` of its own.

@@ -61,18 +61,18 @@ pub async fn the_browser_holds_an_id_and_not_the_car() {
     let visitor = Chromium::start().await;
     let window = visitor.window(&site).await;
     window.visit("/").await;
-    assert!(window.cookie("id").await.is_none(), "who stores nothing needs no cookie");
+    assert!(window.cookie("chapter2").await.is_none(), "who stores nothing needs no cookie");
 
     set_car(&window, "beetle").await;
     assert_eq!(window.lead().await, "Your session remembers your car: beetle.");
-    let cookie = window.cookie("id").await.expect("it is kept");
+    let cookie = window.cookie("chapter2").await.expect("it is kept");
     assert!(!cookie.value().contains("beetle"));
     assert_is_guarded(&window, &cookie).await;
     assert_eq!(days_left(&cookie), None, "it is kept until the browser closes");
 
     window.press("Delete").await;
     assert_eq!(window.lead().await, "Your session remembers no car yet.");
-    let same = window.cookie("id").await.expect("it is still kept");
+    let same = window.cookie("chapter2").await.expect("it is still kept");
     assert_eq!(same.value(), cookie.value());
 }
 
@@ -119,7 +119,7 @@ pub async fn a_session_cookie_goes_when_the_browser_closes() {
     let window = visitor.window(&site).await;
     window.visit("/").await;
     assert_eq!(window.lead().await, "Your session remembers no car yet.");
-    assert!(window.cookie("id").await.is_none());
+    assert!(window.cookie("chapter2").await.is_none());
 }
 
 pub async fn a_change_inside_is_lost_unless_it_is_flagged() {
@@ -142,7 +142,7 @@ pub async fn visits_are_counted_over_restarts_of_browser_and_server() {
     let mut visitor = Chromium::start().await;
     let window = visitor.window(&site).await;
     window.visit("/").await;
-    let cookie = window.cookie("sessionid").await.expect("it is kept");
+    let cookie = window.cookie("chapter4").await.expect("it is kept");
     assert_is_guarded(&window, &cookie).await;
     assert_eq!(days_left(&cookie), Some(14));
 
@@ -178,7 +178,7 @@ pub async fn a_browser_that_refuses_cookies_is_always_on_its_first_visit() {
     for _ in 0..3 {
         window.visit("/").await;
         assert_eq!(window.lead().await, "You have visited this page 1 time.");
-        assert!(window.cookie("sessionid").await.is_none());
+        assert!(window.cookie("chapter4").await.is_none());
     }
 }
 
@@ -204,7 +204,7 @@ pub async fn the_counter_tells_a_browser_that_refuses_cookies() {
     for link in ["Visit counter", "try again"] {
         window.follow(link).await;
         assert_eq!(window.heading().await, "Your visits are not counted");
-        assert!(window.cookie("sessionid").await.is_none());
+        assert!(window.cookie("chapter5").await.is_none());
     }
 
     window.follow("opening hours").await;
@@ -218,7 +218,7 @@ pub async fn the_cookie_ends_as_it_was_chosen() {
     window.visit("/").await;
     window.press("Move the bookmark").await;
     window.press("As the site's default says").await;
-    let cookie = window.cookie("sessionid").await.expect("it is kept");
+    let cookie = window.cookie("chapter6").await.expect("it is kept");
     assert_is_guarded(&window, &cookie).await;
     assert_eq!(days_left(&cookie), Some(14));
 
@@ -228,14 +228,14 @@ pub async fn the_cookie_ends_as_it_was_chosen() {
     assert_eq!(window.lead().await, "Your bookmark is at page 2.");
 
     window.press("When the browser closes").await;
-    let cookie = window.cookie("sessionid").await.expect("it is kept for now");
+    let cookie = window.cookie("chapter6").await.expect("it is kept for now");
     assert_eq!(days_left(&cookie), None);
 
     visitor.restart().await;
     let window = visitor.window(&site).await;
     window.visit("/").await;
     assert!(window.lead().await.starts_with("You have no session"));
-    assert!(window.cookie("sessionid").await.is_none());
+    assert!(window.cookie("chapter6").await.is_none());
 }
 
 pub async fn the_cookie_of_a_dead_session_is_removed() {
@@ -244,14 +244,14 @@ pub async fn the_cookie_of_a_dead_session_is_removed() {
     let window = visitor.window(&site).await;
     window.visit("/").await;
     window.press("When the browser closes").await;
-    assert!(window.cookie("sessionid").await.is_some());
+    assert!(window.cookie("chapter6").await.is_some());
 
     let two_weeks = 1_209_600;
     let_pass(&site, two_weeks).await;
     window.visit("/").await;
 
     assert!(window.lead().await.starts_with("You have no session"));
-    assert!(window.cookie("sessionid").await.is_none());
+    assert!(window.cookie("chapter6").await.is_none());
 }
 
 pub async fn visits_are_counted_wherever_sessions_are_kept() {
@@ -267,7 +267,7 @@ pub async fn visits_are_counted_wherever_sessions_are_kept() {
             let lead = format!("You have visited this page {count}.");
             assert_eq!(window.lead().await, lead, "with {place}");
         }
-        let cookie = window.cookie("sessionid").await.expect("it is kept");
+        let cookie = window.cookie("chapter7").await.expect("it is kept");
         assert_is_guarded(&window, &cookie).await;
         // The next place is to find a stranger.
         window.forget_cookies().await;
@@ -279,7 +279,7 @@ pub async fn an_encrypted_session_is_the_cookie_and_survives_the_browser() {
     let mut visitor = Chromium::start().await;
     let window = visitor.window(&site).await;
     window.visit("/").await;
-    let cookie = window.cookie("sessionid").await.expect("it is kept");
+    let cookie = window.cookie("chapter7").await.expect("it is kept");
     assert_is_guarded(&window, &cookie).await;
     assert_eq!(days_left(&cookie), Some(14));
 
@@ -287,7 +287,7 @@ pub async fn an_encrypted_session_is_the_cookie_and_survives_the_browser() {
     let window = visitor.window(&site).await;
     window.visit("/").await;
     assert_eq!(window.lead().await, "You have visited this page 2 times.");
-    let next = window.cookie("sessionid").await.expect("it is kept");
+    let next = window.cookie("chapter7").await.expect("it is kept");
     assert_ne!(next.value(), cookie.value(), "it holds the count");
 }
 
@@ -296,7 +296,7 @@ pub async fn preferences_hold_in_every_window_and_after_a_restart() {
     let mut visitor = Chromium::start().await;
     let (window, private) = (visitor.window(&site).await, visitor.private_window(&site).await);
     prefer_five_in_the_dark(&window).await;
-    let cookie = window.cookie("sessionid").await.expect("it is kept");
+    let cookie = window.cookie("chapter8").await.expect("it is kept");
     assert_is_guarded(&window, &cookie).await;
 
     let other = visitor.window(&site).await;
@@ -333,7 +333,7 @@ pub async fn without_cookies_the_links_carry_the_preferences() {
     let visitor = Chromium::refusing_cookies().await;
     let window = visitor.window(&site).await;
     prefer_five_in_the_dark(&window).await;
-    assert!(window.cookie("sessionid").await.is_none());
+    assert!(window.cookie("chapter8").await.is_none());
 
     window.follow("Next").await;
     assert_eq!(books_in_the_dark(&window).await, (5, true));
@@ -418,13 +418,13 @@ pub async fn write_after_signing_out(site: &mut Site, visitor: &Chromium) -> Win
     let late = visitor.window(site).await;
     window.visit("/exact").await;
     window.press("Add a book").await;
-    let before = window.cookie("sessionid").await.expect("it is kept");
+    let before = window.cookie("chapter9_exact").await.expect("it is kept");
 
     late.visit("/exact").await;
     let writing = late.begin_to_press("Write a note slowly").await;
     site.wait_for("A slow action waits");
     window.press("Sign out").await;
-    let after = window.cookie("sessionid").await.expect("the basket's page starts a session");
+    let after = window.cookie("chapter9_exact").await.expect("the basket's page starts a session");
     assert_ne!(before.value(), after.value(), "signing out ends the session");
     site.press_enter();
     writing.wait().await;

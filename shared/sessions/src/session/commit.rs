@@ -18,7 +18,6 @@
 //! Changes are kept apart from what is stored (`changes.rs`). That is what makes the merge a
 //! matter of one line: the same changes are laid over the newer record.
 
-
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use time::Duration;
