@@ -18,7 +18,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use time::{Duration, OffsetDateTime};
+use time::{Duration, OffsetDateTime, PrimitiveDateTime};
 use tokio::{sync::Barrier, task::JoinSet};
 use tower_sessions::session::{Id, Record};
 
@@ -69,12 +69,14 @@ pub async fn check<S: Store>(open: impl AsyncFn() -> S, expired: Expired) {
     an_expired_record_is_not_found(open().await).await;
     a_new_record_whose_id_is_taken_is_refused(open().await).await;
     any_json_comes_back_as_it_went_in(open().await).await;
-    any_number_can_be_an_id(open().await).await;
     a_deleted_record_is_returned_and_gone(open().await).await;
+    any_number_can_be_an_id(open().await).await;
+    any_date_can_be_an_expiry_date(open().await).await;
     a_swapped_record_is_found_in_its_new_version(open().await).await;
     a_record_that_was_written_since_is_a_conflict(open().await).await;
     a_deleted_record_is_not_written_back(open().await).await;
     an_expired_record_is_not_written_back(open().await).await;
+    the_id_of_a_deleted_record_is_free_again(open().await).await;
     of_many_who_swap_one_version_one_wins(open().await).await;
     of_many_who_create_one_record_one_wins(open().await).await;
     a_record_deleted_while_it_is_written_stays_deleted(open().await).await;
@@ -124,7 +126,12 @@ async fn assert_found(store: &impl Store, wanted: &Record, requirement: &str) ->
         panic!("{requirement}: it is not found");
     };
     assert_eq!(found.id, wanted.id, "{requirement}");
-    assert_eq!(found.data, wanted.data, "{requirement}");
+    // By its key: a value may be so large that it is hard to find in a message.
+    for (key, value) in &wanted.data {
+        let is_equal = found.data.get(key) == Some(value);
+        assert!(is_equal, "{requirement}: its value for {key:?} is not what was stored");
+    }
+    assert_eq!(found.data.len(), wanted.data.len(), "{requirement}: it has keys of its own");
     // A store may keep whole seconds: the framework hands it dates that are.
     let rounding = (found.expiry_date - wanted.expiry_date).abs();
     assert!(
@@ -202,13 +209,28 @@ async fn any_number_can_be_an_id(store: impl Store) {
         Record { id, ..record(&number.to_string()) }
     });
     for record in &records {
-        create(&store, record).await;
+        let outcome = store.create(record).await.expect("create");
+        assert!(matches!(outcome, Outcome::Stored(_)), "{requirement}, and not {outcome:?}");
     }
     for record in &records {
         assert_found(&store, record, requirement).await;
         store.delete(&record.id).await.expect("delete");
         assert_missing(&store, &record.id, requirement).await;
     }
+}
+
+async fn any_date_can_be_an_expiry_date(store: impl Store) {
+    let requirement = "any date can be an expiry date";
+    let dates = [PrimitiveDateTime::MIN.assume_utc(), OffsetDateTime::UNIX_EPOCH];
+    for expiry_date in dates {
+        let past = Record { expiry_date, ..record("mini") };
+        create(&store, &past).await;
+        assert_missing(&store, &past.id, requirement).await;
+    }
+    let last_second = PrimitiveDateTime::MAX.assume_utc().replace_nanosecond(0).expect("a date");
+    let future = Record { expiry_date: last_second, ..record("mini") };
+    create(&store, &future).await;
+    assert_found(&store, &future, requirement).await;
 }
 
 async fn a_deleted_record_is_returned_and_gone(store: impl Store) {
@@ -242,12 +264,13 @@ async fn a_record_that_was_written_since_is_a_conflict(store: impl Store) {
     let requirement = "a record that was written since is not written over";
     let (first, seen) = stored(&store, "mini").await;
     let theirs = Record { id: first.id, ..record("beetle") };
-    swap(&store, seen, &theirs).await;
+    let version = swap(&store, seen, &theirs).await;
 
     let mine = Record { id: first.id, ..record("rover") };
     let outcome = store.compare_and_swap(seen, &mine).await.expect("compare_and_swap");
     assert_eq!(outcome, Outcome::Conflict, "{requirement}");
-    assert_found(&store, &theirs, requirement).await;
+    // Were its version another one, the request that wrote it could not write again.
+    assert_eq!(assert_found(&store, &theirs, requirement).await, version, "{requirement}");
 }
 
 async fn a_deleted_record_is_not_written_back(store: impl Store) {
@@ -270,6 +293,16 @@ async fn an_expired_record_is_not_written_back(store: impl Store) {
     let outcome = store.compare_and_swap(seen, &late).await.expect("compare_and_swap");
     assert_eq!(outcome, Outcome::Missing, "{requirement}");
     assert_missing(&store, &first.id, requirement).await;
+}
+
+async fn the_id_of_a_deleted_record_is_free_again(store: impl Store) {
+    let requirement = "the id of a deleted record is free again";
+    let (old, _) = stored(&store, "mini").await;
+    store.delete(&old.id).await.expect("delete");
+    let new = Record { id: old.id, ..record("beetle") };
+    let outcome = store.create(&new).await.expect("create");
+    assert!(matches!(outcome, Outcome::Stored(_)), "{requirement}, and not {outcome:?}");
+    assert_found(&store, &new, requirement).await;
 }
 
 /// How many requests of one visitor come at once.
@@ -303,9 +336,13 @@ async fn race<S: Store>(store: S, id: Id, seen: Option<Version>, requirement: &s
         });
     }
     let done: Vec<_> = running.join_all().await;
-    let mut winners = done.iter().filter(|(it, _)| matches!(it, Outcome::Stored(_)));
-    let Some((_, winner)) = winners.next() else { panic!("{requirement}, and not none") };
-    assert_eq!(winners.count(), 0, "{requirement}: so many more did");
+    let told = if seen.is_some() { Outcome::Conflict } else { Outcome::IdTaken };
+    let (winners, others): (Vec<_>, Vec<_>) =
+        done.into_iter().partition(|(outcome, _)| matches!(outcome, Outcome::Stored(_)));
+    let [(_, winner)] = &winners[..] else { panic!("{requirement}, and not {}", winners.len()) };
+    for (outcome, _) in others {
+        assert_eq!(outcome, told, "{requirement}, and the others are told");
+    }
     assert_found(&store, winner, requirement).await;
 }
 

@@ -35,9 +35,10 @@ const OVERHEAD: usize = 256;
 ///
 /// On several servers, a page may show what a session held up to `age` ago, because a server does
 /// not hear what another one has changed or ended. A visitor who signs out at one of them is still
-/// signed in at the others until `age` has passed. A change to such a session is refused as always:
-/// if it was ended, the visitor gets the 409 page. Choose an `age` for which that is acceptable, or
-/// no cache.
+/// signed in at the others until `age` has passed, and until then the old id of a session that got
+/// a new one still shows what the session held. A change to such a session is refused as always: if
+/// it was ended, the visitor gets the 409 page. Choose an `age` for which that is acceptable, or no
+/// cache.
 ///
 /// That holds for what requests read. Before the framework sends a browser its cookie again, and
 /// after a conflict, it asks the store itself ([`Store::load_uncached`]).

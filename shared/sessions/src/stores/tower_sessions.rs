@@ -1,5 +1,8 @@
 //! The bridge to tower-sessions, in both directions: its stores for our layer, and ours for its.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
@@ -8,14 +11,17 @@ use std::{
 
 use async_trait::async_trait;
 use time::OffsetDateTime;
-use tokio::sync::Mutex;
+use tokio::{
+    sync::Mutex,
+    time::{error::Elapsed, timeout},
+};
 use tower_sessions::{
     SessionStore,
     session::{Id, Record},
     session_store::{Error, Result},
 };
 
-use super::{Outcome, Store, Version};
+use super::{Outcome, PATIENCE, Store, Version, no_answer};
 use crate::session::moved;
 
 /// Locks for this many groups of sessions, so that one slow write holds up few others.
@@ -34,10 +40,9 @@ const LOCKS: usize = 64;
 /// let store = tower_sessions::MemoryStore::default();
 /// let layer = SessionLayer::new(OneServer::new(store));
 /// ```
-#[derive(Clone)]
 pub struct OneServer<S> {
-    store: S,
-    locks: Arc<[Mutex<()>; LOCKS]>,
+    store: Arc<S>,
+    locks: Arc<[Arc<Mutex<()>>; LOCKS]>,
 }
 
 impl<S: SessionStore> OneServer<S> {
@@ -47,17 +52,39 @@ impl<S: SessionStore> OneServer<S> {
     /// let store = sessions::OneServer::new(tower_sessions::MemoryStore::default());
     /// ```
     pub fn new(store: S) -> Self {
-        OneServer { store, locks: Arc::new(std::array::from_fn(|_| Mutex::new(()))) }
+        let locks = Arc::new(std::array::from_fn(|_| Arc::default()));
+        OneServer { store: Arc::new(store), locks }
     }
 
-    /// The record, unless it has expired: some stores return it until they are cleared.
-    async fn current(&self, id: &Id) -> Result<Option<Record>> {
-        let now = OffsetDateTime::now_utc();
-        Ok(self.store.load(id).await?.filter(|record| record.expiry_date > now))
+    /// Work during which no other request writes to the session.
+    async fn locked<T, F>(&self, id: Id, work: impl FnOnce(Arc<S>) -> F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let lock = &self.locks[id.0.rem_euclid(LOCKS as i128) as usize];
+        let late = |_: Elapsed| Error::Backend(no_answer());
+        let lock = timeout(PATIENCE, lock.clone().lock_owned()).await.map_err(late)?;
+        let work = work(self.store.clone());
+        // In a task of its own, because a store may go on with a write whose request was given up.
+        // The next request has to wait for that, but not for ever: then the store is broken.
+        let task = tokio::spawn(async move {
+            let _lock = lock;
+            timeout(PATIENCE, work).await.map_err(late)?
+        });
+        task.await.unwrap_or_else(|ended| Err(Error::Backend(ended.to_string())))
     }
+}
 
-    fn lock(&self, id: &Id) -> &Mutex<()> {
-        &self.locks[id.0.rem_euclid(LOCKS as i128) as usize]
+/// The record, unless it has expired: some stores return it until they are cleared.
+async fn current(store: &impl SessionStore, id: &Id) -> Result<Option<Record>> {
+    let now = OffsetDateTime::now_utc();
+    Ok(store.load(id).await?.filter(|record| record.expiry_date > now))
+}
+
+impl<S> Clone for OneServer<S> {
+    fn clone(&self) -> Self {
+        OneServer { store: self.store.clone(), locks: self.locks.clone() }
     }
 }
 
@@ -71,42 +98,58 @@ impl<S> fmt::Debug for OneServer<S> {
 #[async_trait]
 impl<S: SessionStore> Store for OneServer<S> {
     async fn load(&self, id: &Id) -> Result<Option<(Record, Version)>> {
-        Ok(self.current(id).await?.map(|record| {
+        let found = current(&*self.store, id).await?;
+        Ok(found.map(|record| {
             let version = fingerprint(&record);
             (record, version)
         }))
     }
 
     async fn create(&self, record: &Record) -> Result<Outcome> {
-        let mut stored = record.clone();
-        self.store.create(&mut stored).await?;
-        if stored.id != record.id {
-            // The id was taken, and this store has drawn another one by itself. The framework
-            // draws ids, so that one goes again.
-            self.store.delete(&stored.id).await?;
-            return Ok(Outcome::IdTaken);
-        }
-        Ok(Outcome::Stored(fingerprint(record)))
+        let record = record.clone();
+        self.locked(record.id, async move |store| {
+            // Look first: a store may have no `create` of its own, and tower-sessions' default for
+            // it is `save`, which writes over what is there.
+            match store.load(&record.id).await {
+                Ok(None) => {}
+                Ok(Some(_)) | Err(Error::Decode(_)) => return Ok(Outcome::IdTaken),
+                Err(error) => return Err(error),
+            }
+            let mut stored = record.clone();
+            store.create(&mut stored).await?;
+            if stored.id != record.id {
+                // The id was taken, by a record that has expired, and this store has drawn another
+                // one by itself. The framework draws ids, so that one goes again.
+                store.delete(&stored.id).await?;
+                return Ok(Outcome::IdTaken);
+            }
+            Ok(Outcome::Stored(fingerprint(&record)))
+        })
+        .await
     }
 
     async fn compare_and_swap(&self, expected: Version, new: &Record) -> Result<Outcome> {
-        // From the look to the write, no other request of this process writes to this session.
-        let _turn = self.lock(&new.id).lock().await;
-        match self.current(&new.id).await? {
+        let new = new.clone();
+        self.locked(new.id, async move |store| match current(&*store, &new.id).await? {
             None => Ok(Outcome::Missing),
             Some(current) if fingerprint(&current) != expected => Ok(Outcome::Conflict),
             Some(_) => {
-                self.store.save(new).await?;
-                Ok(Outcome::Stored(fingerprint(new)))
+                store.save(&new).await?;
+                Ok(Outcome::Stored(fingerprint(&new)))
             }
-        }
+        })
+        .await
     }
 
     async fn delete(&self, id: &Id) -> Result<Option<Record>> {
-        let _turn = self.lock(id).lock().await;
-        let record = self.store.load(id).await;
-        self.store.delete(id).await?;
-        record
+        let id = *id;
+        self.locked(id, async move |store| {
+            let record = store.load(&id).await;
+            // Also if it cannot be read: what was ended must not stay.
+            store.delete(&id).await?;
+            record
+        })
+        .await
     }
 }
 
@@ -161,28 +204,27 @@ impl<S: Store> SessionStore for ForTowerSessions<S> {
 
     /// Stores the record, whatever was there before.
     async fn save(&self, record: &Record) -> Result<()> {
+        let mut is_taken = false;
         loop {
             let outcome = match self.0.load(&record.id).await {
                 // Whatever version it has: that layer knows none, so the last write wins.
                 Ok(Some((_, version))) => self.0.compare_and_swap(version, record).await?,
-                Ok(None) => match self.0.create(record).await? {
-                    // What is there has expired, and makes room.
-                    Outcome::IdTaken => {
-                        self.0.delete(&record.id).await?;
-                        continue;
-                    }
-                    outcome => outcome,
-                },
-                Err(Error::Decode(_)) => {
-                    // It is gone although the answer is that it could not be read.
-                    let _ = self.0.delete(&record.id).await;
+                Ok(None) if !is_taken => self.0.create(record).await?,
+                // The id is taken, and yet nothing is found: what is there has expired. Or it
+                // cannot be read. Both make room.
+                Ok(None) | Err(Error::Decode(_)) => {
+                    self.delete(&record.id).await?;
+                    is_taken = false;
                     continue;
                 }
                 Err(error) => return Err(error),
             };
-            // Otherwise another request wrote or deleted it between the two calls: once more.
-            if let Outcome::Stored(_) = outcome {
-                return Ok(());
+            match outcome {
+                Outcome::Stored(_) => return Ok(()),
+                // Perhaps another request has created the record at this moment: look again.
+                Outcome::IdTaken => is_taken = true,
+                // Another request wrote or deleted the record between the two calls: once more.
+                Outcome::Conflict | Outcome::Missing => {}
             }
         }
     }
@@ -194,6 +236,10 @@ impl<S: Store> SessionStore for ForTowerSessions<S> {
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        self.0.delete(id).await.map(drop)
+        match self.0.delete(id).await {
+            // A record that cannot be read is deleted all the same.
+            Ok(_) | Err(Error::Decode(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }

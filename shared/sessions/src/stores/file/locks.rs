@@ -1,9 +1,8 @@
-//! One writer at a time to a session: among this process's requests, and among all processes.
+//! Locks: one request at a time writes to a session, in this process and in all others.
 //!
 //! A lock file for each session would fill the folder, so sessions share the locks, in groups. A
 //! request waits for its turn among the requests of this process, and then for the lock file, for
-//! which processes compete. So a process never has more than one request at a lock file, and the
-//! others wait without a thread.
+//! which processes compete. So of one process, one request at a time tries a lock file.
 //!
 //! The system can also wait for a lock file (`File::lock`). But it knows no deadline, and a thread
 //! that waits in the system keeps the program from ending. So a lock that is held is tried again
@@ -30,14 +29,15 @@ use crate::stores::PATIENCE;
 const GROUPS: usize = 64;
 
 /// How long until a lock file that another process holds is tried again.
-const PAUSE: Duration = Duration::from_millis(5);
+pub(super) const PAUSE: Duration = Duration::from_millis(2);
 
 /// The locks of one folder.
 #[derive(Debug)]
 pub(super) struct Locks {
     folder: Arc<Folder>,
-    /// Where the requests of this process wait, in the order in which they came.
-    turns: [Arc<Mutex<()>>; GROUPS],
+    /// Where the requests of this process wait, in the order in which they came. The one whose turn
+    /// it is tells the next one whether it had to wait for another process.
+    turns: [Arc<Mutex<bool>>; GROUPS],
 }
 
 /// Released when it is dropped: first the file, then the turn, so that this process's next request
@@ -45,7 +45,7 @@ pub(super) struct Locks {
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
-    _turn: OwnedMutexGuard<()>,
+    _turn: OwnedMutexGuard<bool>,
 }
 
 impl Locks {
@@ -69,12 +69,19 @@ impl Locks {
 
     async fn lock_group(&self, group: usize) -> Result<Lock> {
         let lock = async {
-            let turn = self.turns[group].clone().lock_owned().await;
+            let mut has_waited = self.turns[group].clone().lock_owned().await;
+            if std::mem::take(&mut *has_waited) {
+                // Now the other process may be the one that waits, and it tries only now and then.
+                // Leave the lock free until it has tried, or a busy process would have the lock
+                // again and again, and the other one never.
+                sleep(2 * PAUSE).await;
+            }
             loop {
                 let folder = self.folder.clone();
                 if let Some(file) = blocking(move || try_lock(&folder, group)).await? {
-                    return Ok(Lock { _file: file, _turn: turn });
+                    return Ok(Lock { _file: file, _turn: has_waited });
                 }
+                *has_waited = true;
                 sleep(PAUSE).await;
             }
         };

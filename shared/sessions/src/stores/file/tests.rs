@@ -130,6 +130,23 @@ async fn a_lock_that_becomes_free_in_time_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_process_that_had_to_wait_leaves_the_lock_free_for_a_moment_the_next_time() {
+    let (store, folder, _around) = fresh().await;
+    let theirs = hold(&folder, LOCK);
+    let first = start_creating(&store, "mini");
+    sleep(PATIENCE / 2).await;
+    drop(theirs);
+    assert!(first.await.expect("no panic").is_ok());
+
+    let second = start_creating(&store, "beetle");
+    sleep(locks::PAUSE).await;
+    let theirs = hold(&folder, LOCK);
+    assert!(!second.is_finished(), "the other process is first");
+    drop(theirs);
+    assert_eq!(second.await.expect("no panic").expect("an answer"), Outcome::IdTaken);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_held_lock_holds_up_no_session_of_another_group() {
     let (store, folder, _around) = fresh().await;
     let _theirs = hold(&folder, LOCK);
