@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, sync::Arc};
 use axum::http::StatusCode;
 use browser::{Browser, Page};
 use helpers::{
-    Gate, MANY, assert_no_cookie, assert_removed, fresh_file, gate, get_with_cookie, id_of, listen, load, logged, minutes_ago,
-    open_sqlite, set_end, slow_garage, with_a_mini,
+    Gate, MANY, assert_no_cookie, assert_removed, fresh_file, gate, get_with_cookie, id_of, listen,
+    load, logged, minutes_ago, open_sqlite, set_end, slow_garage, with_a_mini,
 };
 use sessions::{Id, MemoryStore, Store};
 use tokio::sync::Barrier;
@@ -92,7 +92,8 @@ async fn a_session_that_has_expired_is_not_written_back_by_a_late_request() {
         over_each_store(async |mut scene| {
             listen();
             let (store, id) = (scene.store.clone(), scene.id);
-            let page = scene.during(path, async |_| set_end(&store, &id, minutes_ago(1)).await).await;
+            let page =
+                scene.during(path, async |_| set_end(&store, &id, minutes_ago(1)).await).await;
 
             assert_interrupted(&page, path);
             let found = load(&scene.store, &scene.id).await;

@@ -571,10 +571,7 @@ async fn of_two_loans_that_change_one_field_the_one_that_is_dropped_last_wins() 
         second["parts"] = json!([1, 2, 3]);
         drop(second);
         drop(first);
-        assert_eq!(
-            session.require::<Value>("my_car")?,
-            json!({ "wheels": "alloy", "parts": [1] })
-        );
+        assert_eq!(session.require::<Value>("my_car")?, json!({ "wheels": "alloy", "parts": [1] }));
         Ok(())
     })
     .await;

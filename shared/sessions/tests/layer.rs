@@ -101,9 +101,8 @@ async fn a_layer_in_a_nested_router_sees_the_path_that_the_browser_sees() {
 #[tokio::test]
 async fn a_layer_that_is_applied_twice_is_one() {
     let store = Watched::<MemoryStore>::default();
-    let twice = routes()
-        .layer(SessionLayer::new(store.clone()))
-        .layer(SessionLayer::new(store.clone()));
+    let twice =
+        routes().layer(SessionLayer::new(store.clone())).layer(SessionLayer::new(store.clone()));
     let mut visitor = Browser::open(twice);
 
     assert_eq!(visitor.post("/car", &[]).await.set_cookies().len(), 1);
@@ -305,7 +304,10 @@ async fn a_page_outside_the_cookies_path_that_stores_something_is_an_error_and_s
         assert_no_cookie(page, path);
     }
     let causes = logged(Level::ERROR);
-    assert!(causes.iter().all(|it| it.contains("outside the session cookie's path /garage")), "{causes:?}");
+    assert!(
+        causes.iter().all(|it| it.contains("outside the session cookie's path /garage")),
+        "{causes:?}"
+    );
     assert_eq!(causes.len(), 2, "{causes:?}");
     assert_eq!(visitor.post("/save", &[]).await.body(), "It copes.");
     assert!(store.take_calls().is_empty());

@@ -9,8 +9,8 @@ use axum::{
 };
 use browser::Browser;
 use helpers::{
-    MADE_UP, Watched, assert_removed, garage, get_with_cookie, id_of, load,
-    post_with_cookie, the_cookie, with_a_mini,
+    MADE_UP, Watched, assert_removed, garage, get_with_cookie, id_of, load, post_with_cookie,
+    the_cookie, with_a_mini,
 };
 use sessions::{Error, Id, MemoryStore, Record, Session, SessionLayer, Store};
 

@@ -73,7 +73,10 @@ async fn of_two_good_ones_the_first_counts() {
     let (second, _) = stored(&store, "beetle").await;
     let (first, second) = (first.to_string(), second.id.to_string());
 
-    assert_eq!(get_with_cookie(&mut visitor, "/", &header(&[&first, &second])).await.body(), "mini");
+    assert_eq!(
+        get_with_cookie(&mut visitor, "/", &header(&[&first, &second])).await.body(),
+        "mini"
+    );
     let other_way_round = header(&[&second, &first]);
     assert_eq!(get_with_cookie(&mut visitor, "/", &other_way_round).await.body(), "beetle");
 }
@@ -143,11 +146,12 @@ async fn a_flush_that_ends_one_and_fails_at_another_is_a_503() {
     let gate = store.hold(Moment::After, "delete");
     let cookie = header(&[&first.to_string(), &second.id.to_string()]);
 
-    let (page, ()) = tokio::join!(post_with_cookie(&mut visitor, "/sign-out", &cookie, ""), async {
-        gate.reached().await;
-        store.fail(&["delete"]);
-        gate.open();
-    });
+    let (page, ()) =
+        tokio::join!(post_with_cookie(&mut visitor, "/sign-out", &cookie, ""), async {
+            gate.reached().await;
+            store.fail(&["delete"]);
+            gate.open();
+        });
 
     assert_eq!(page.status(), 503);
     assert_no_cookie(page, "the second one is still good");

@@ -8,7 +8,9 @@ use libtest_mimic::Trial;
 use sessions::{Id, Record, Store};
 use tokio::sync::Barrier;
 
-use super::{Gate, MANY, assert_no_cookie, gate, get_with_cookie, id_of, load, promise, slow_garage};
+use super::{
+    Gate, MANY, assert_no_cookie, gate, get_with_cookie, id_of, load, promise, slow_garage,
+};
 
 /// A visitor with a mini. Their requests go to `/here` or to `/there`.
 pub struct TwoServers {

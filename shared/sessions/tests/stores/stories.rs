@@ -112,10 +112,7 @@ async fn dates_far_away_are_no_trouble(place: Somewhere, _: Kind) {
     }
 }
 
-async fn no_value_that_insert_accepts_costs_the_visitor_their_session(
-    place: Somewhere,
-    _: Kind,
-) {
+async fn no_value_that_insert_accepts_costs_the_visitor_their_session(place: Somewhere, _: Kind) {
     let layer = sessions::SessionLayer::new(place.open().await);
     let session = layer.session(None);
     session.load().await.expect("the store answers");
