@@ -2,14 +2,14 @@
 
 mod helpers;
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use browser::Browser;
 use helpers::{
     assert_removed, cookie_of, create, execute, expired, fresh_file, garage, get_with_cookie,
-    id_of, load, open_sqlite, post_with_cookie, record, refusal, rows, stored,
+    id_of, load, open_sqlite, rows, stored,
 };
-use sessions::{Id, Record, SqliteStore, Store as _, StoreError};
+use sessions::{Id, Record, Store as _, StoreError};
 use sqlx::{Connection, SqliteConnection};
 
 async fn open(file: &Path) -> Browser {
@@ -156,17 +156,6 @@ async fn a_transaction_that_sqlite_ends_by_itself_is_a_503_and_the_next_request_
     execute(&file, "DROP TRIGGER full").await;
     visitor.post("/car", &[("my_car", "rover")]).await;
     assert!(visitor.page().status().as_u16() < 400, "{}", visitor.page().body());
-}
-
-#[tokio::test]
-async fn a_file_that_is_no_database_is_refused_at_the_start() {
-    let (folder, file) = fresh_file();
-    fs::write(&file, "Dear diary, today I bought a mini. ".repeat(40)).expect("a file");
-    let refused = SqliteStore::open(&file).await;
-    assert!(matches!(refused, Err(StoreError::Backend(_))), "{refused:?}");
-
-    let refused = SqliteStore::open(folder.path().join("no/such/folder/garage.sqlite")).await;
-    assert!(matches!(refused, Err(StoreError::Backend(_))), "{refused:?}");
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 //! | `record.rs` | records, and what a store has of them |
 //! | `watched.rs` | a store that notes its calls, holds them at a gate, and fails if it is told to |
 //! | `sqlite.rs` | a fresh file, and SQL on it |
+//! | `child.rs` | this test program once more, as a process of its own |
 //! | `logs.rs` | what the framework logs while a test runs |
 //! | `two_servers.rs` | one site with two servers over the same sessions |
 //! | `wire.rs` | a way to a server that breaks, servers that talk nonsense, words of a refusal |
@@ -17,6 +18,7 @@
 // Each test file is a program of its own, and no one of them uses everything.
 #![allow(dead_code, unused_imports, unused_macros)]
 
+pub mod child;
 pub mod cookie;
 pub mod garage;
 pub mod gate;

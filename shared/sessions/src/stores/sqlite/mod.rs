@@ -186,11 +186,12 @@ async fn compare_and_swap(
 ) -> sqlx::Result<Outcome> {
     // One statement compares and writes, so no other write comes between the two.
     let swapped = sqlx::query(
-        "UPDATE session SET data = ?, expiry_date = ?, version = version + 1
+        "UPDATE session SET data = ?, expiry_date = ?, version = ?
          WHERE prefix = ? AND id_hash = ? AND version = ? AND expiry_date > ?",
     )
     .bind(&new.data)
     .bind(new.expiry_date)
+    .bind(expected.next().0 as i64)
     .bind(prefix(&new.id_hash))
     .bind(&new.id_hash)
     .bind(expected.0 as i64)
