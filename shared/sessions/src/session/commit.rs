@@ -350,10 +350,13 @@ impl Session {
             let found = self.ask(self.store().load_uncached(&id)).await?;
             // Gone: another request has ended the session, or its time has come.
             let (record, version) = found.ok_or(Error::Interrupted)?;
-            match moved::to(&record) {
-                Some(next) => (id, has_moved) = (next, true),
-                None => break (record, version),
+            if moved::to(&record).is_none() {
+                break (record, version);
             }
+            // It has moved. A request from before may follow. One that came after it, and found
+            // the session in a cache that is stale, is a stranger with an old id.
+            let next = moved::since(self.0.began, &record).ok_or(Error::Interrupted)?;
+            (id, has_moved) = (next, true);
         };
         tracing::debug!(has_moved, "another request has written the session: merging");
         // It was flushed while this request waited for the store? Then this is another session.

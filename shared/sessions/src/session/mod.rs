@@ -33,6 +33,7 @@ use axum::{
     http::request::Parts,
 };
 use parking_lot::{Mutex, MutexGuard};
+use time::OffsetDateTime;
 use tokio::{sync::OnceCell, time::Duration};
 use tower_sessions::session::Id;
 
@@ -117,6 +118,8 @@ struct Inner {
     keeps_cookie: bool,
     /// The store for this request, and the ids that its cookies name there.
     claims: OnceLock<(Arc<dyn Store>, Vec<Id>)>,
+    /// When the request came.
+    began: OffsetDateTime,
     loaded: OnceCell<()>,
     /// Was it to be loaded? Then the response varies by cookie, even if the load failed.
     asked_for: AtomicBool,
@@ -162,6 +165,7 @@ impl Session {
             cookies,
             keeps_cookie,
             claims: OnceLock::new(),
+            began: OffsetDateTime::now_utc(),
             loaded: OnceCell::new(),
             asked_for: AtomicBool::new(false),
             patience: Mutex::new(load::PATIENCE),

@@ -2,13 +2,14 @@
 //!
 //! Two requests of one visitor may run at the same time, and one of them may give the session a
 //! new id. The other one then finds its record gone: was the session ended, or has it moved? The
-//! note answers that. A request that had loaded the session before it moved follows the note. A
-//! request that *comes* with the old id does not: it is a stranger with an old id, and it gets no
-//! session (session fixation is what the move is against).
+//! note answers that. A request that began before the move follows the note. A request that *comes*
+//! with the old id does not: it is a stranger with an old id, and it gets no session (session
+//! fixation is what the move is against). That holds too for a stranger who finds the session in a
+//! cache that is stale: the note says when the session moved.
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 use tower_sessions::session::{Id, Record};
@@ -21,14 +22,27 @@ const STAYS: Duration = Duration::minutes(1);
 
 /// The record that takes the place of the one under `old`.
 pub(crate) fn note(old: &Id, new: &Id) -> Record {
-    let data = HashMap::from([(MOVED.to_owned(), Value::from(mask(old, new).to_string()))]);
-    Record { id: *old, data, expiry_date: OffsetDateTime::now_utc() + STAYS }
+    let now = OffsetDateTime::now_utc();
+    let note = json!({ "to": mask(old, new).to_string(), "at": milliseconds(now) });
+    let data = HashMap::from([(MOVED.to_owned(), note)]);
+    Record { id: *old, data, expiry_date: now + STAYS }
 }
 
 /// The id that the session has moved to, if this record is a note.
 pub(crate) fn to(record: &Record) -> Option<Id> {
-    let masked = record.data.get(MOVED)?.as_str()?.parse().ok()?;
+    let masked = record.data.get(MOVED)?["to"].as_str()?.parse().ok()?;
     Some(mask(&record.id, &masked))
+}
+
+/// The id that the session has moved to, if it did so after this moment.
+pub(crate) fn since(began: OffsetDateTime, record: &Record) -> Option<Id> {
+    let at = record.data.get(MOVED)?["at"].as_i64()?;
+    to(record).filter(|_| at >= milliseconds(began))
+}
+
+/// Since 1970. The clocks of several servers should be in step (NTP).
+fn milliseconds(moment: OffsetDateTime) -> i64 {
+    (moment.unix_timestamp_nanos() / 1_000_000) as i64
 }
 
 /// Stores hold hashes, so that a copy of one shows no id. In the note, the new id is masked with
