@@ -49,12 +49,12 @@ thread_local! {
     static MEASURED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The dictionary of the sessions, with a measure that is measured itself.
+/// The changes of a session, with a measure that is measured itself.
 #[path = "."]
 mod session {
-    #[path = "../src/session/dictionary.rs"]
+    #[path = "../src/session/changes.rs"]
     #[allow(dead_code)]
-    pub mod dictionary;
+    pub mod changes;
 
     mod moved {
         pub const MOVED: &str = "_session_moved";
@@ -71,20 +71,20 @@ mod session {
     }
 }
 
-use session::dictionary::{Data, Dictionary, data_size};
+use session::changes::{Changes, Data, data_size};
 
 /// A dictionary of so many values of ten bytes each, which has been measured once.
-fn dictionary(values: usize) -> Dictionary {
+fn dictionary(values: usize) -> Changes {
     let stored: Data =
         (0..values).map(|n| (format!("key {n}"), Value::from("x".repeat(8)))).collect();
-    let mut dictionary = Dictionary::default();
+    let mut dictionary = Changes::default();
     dictionary.set_stored(stored);
     dictionary.sizes();
     dictionary
 }
 
 /// How many bytes are measured for these changes.
-fn measured(values: usize, change: fn(&mut Dictionary)) -> usize {
+fn measured(values: usize, change: fn(&mut Changes)) -> usize {
     let mut dictionary = dictionary(values);
     MEASURED.set(0);
     for _ in 0..100 {
@@ -96,7 +96,7 @@ fn measured(values: usize, change: fn(&mut Dictionary)) -> usize {
 
 #[test]
 fn the_size_is_kept_up_to_date_without_a_look_at_the_rest_of_the_session() {
-    let changes: [fn(&mut Dictionary); 3] = [
+    let changes: [fn(&mut Changes); 3] = [
         |it| it.put("my_car".to_owned(), "mini".into()),
         |it| it.put("key 0".to_owned(), "y".repeat(20).into()),
         |it| {
