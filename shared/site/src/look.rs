@@ -17,7 +17,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer, trace::TraceLayer,
+};
 
 /// The largest request body that a form may send, in bytes. More is answered with 413.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -25,20 +27,10 @@ pub const BODY_LIMIT: usize = 64 * 1024;
 /// Longer explanations than this, in bytes, are not meant for a visitor.
 const MESSAGE_LIMIT: usize = 2 * 1024;
 
-/// What every response says to the browser.
-const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
-    // Everything comes from this server, and there is no script at all; frame-ancestors keeps
-    // the page, with its buttons, out of other sites' frames.
-    (
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
-             base-uri 'none'; frame-ancestors 'none'",
-        ),
-    ),
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-];
+/// Everything comes from this server, and there is no script at all; frame-ancestors keeps the
+/// page, with its buttons, out of other sites' frames.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                      base-uri 'none'; frame-ancestors 'none'";
 
 /// Puts LocalLibrary's look around a chapter's routes.
 ///
@@ -58,7 +50,10 @@ pub fn with_look(routes: Router) -> Router {
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
-        .layer(middleware::from_fn(finish))
+        .layer(middleware::from_fn(add_error_page))
+        .layer(default_header(CONTENT_SECURITY_POLICY, POLICY))
+        .layer(default_header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(default_header(REFERRER_POLICY, "same-origin"))
         .layer(TraceLayer::new_for_http())
 }
 
@@ -73,16 +68,14 @@ fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
     ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")], text)
 }
 
-async fn finish(request: Request, next: Next) -> Response {
+fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+async fn add_error_page(request: Request, next: Next) -> Response {
     let method = request.method().clone();
-    let mut response = next.run(request).await;
-    if is_bare_error(&response) {
-        response = error_page(method, response).await;
-    }
-    for (name, value) in SECURITY_HEADERS {
-        response.headers_mut().entry(name).or_insert(value);
-    }
-    response
+    let response = next.run(request).await;
+    if is_bare_error(&response) { error_page(method, response).await } else { response }
 }
 
 fn is_bare_error(response: &Response) -> bool {
