@@ -113,6 +113,15 @@ fn ctrl_c_and_sigterm_end_it_although_connections_are_open() {
 }
 
 #[test]
+fn a_log_in_a_file_has_no_codes_for_colours() {
+    let server = Server::start(chapter(1).env("RUST_LOG", "debug").env_remove("NO_COLOR"));
+    get(server.address(), "/nowhere", "");
+    let (_, log) = server.stop(Signal::TERM);
+    assert!(log.contains("/nowhere"), "{log}");
+    assert!(!log.contains('\x1b'), "{log}");
+}
+
+#[test]
 fn rust_log_chooses_how_much_is_logged() {
     let quiet = Server::start(&mut chapter(1));
     get(quiet.address(), "/", "");

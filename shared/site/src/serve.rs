@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
     net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
     time::Duration,
@@ -108,8 +108,11 @@ fn greet(address: SocketAddr, tries: &[&str]) {
 fn log_to_stderr() {
     let filter =
         EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // The codes for colours would be noise in a file. On a terminal, `NO_COLOR` decides.
+    let log = if io::stderr().is_terminal() { log } else { log.with_ansi(false) };
     // An error means that somebody, a test for example, already set a log up: theirs is fine.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
+    let _ = log.try_init();
 }
 
 /// From the call on a signal is noticed, however late somebody waits for it.
