@@ -19,7 +19,9 @@
 
 mod look;
 mod serve;
+mod visit;
 
 pub use clap::Parser;
 pub use look::{BODY_LIMIT, server_error, with_look};
 pub use serve::{ServerOptions, exit_with};
+pub use visit::IsVisit;
