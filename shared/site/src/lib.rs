@@ -18,6 +18,7 @@
 //! # app();
 //! ```
 
+mod connections;
 mod extract;
 mod look;
 mod serve;
