@@ -46,6 +46,15 @@ fn idle(server: &Server, number: usize) -> Vec<TcpStream> {
     (0..number).map(|_| TcpStream::connect(address).expect("a connection")).collect()
 }
 
+/// The example of shared/site whose threads block.
+#[cfg(unix)]
+fn blocked() -> Command {
+    let folder = Path::new(chapter(1).get_program()).with_file_name("examples");
+    let mut command = Command::new(folder.join("blocked"));
+    command.env("PORT", "0").env_remove("RUST_LOG");
+    command
+}
+
 /// What would never end without the promise is a failure, not a test run that hangs.
 fn within_a_minute<T: Send + 'static>(action: impl FnOnce() -> T + Send + 'static) -> T {
     let (ended, end) = mpsc::channel();
@@ -130,6 +139,43 @@ fn ctrl_c_and_sigterm_end_it_although_connections_are_open() {
         assert!(status.success(), "{status}: {log}");
         drop((kept, guessed, half));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_comes_after_serving_is_done_before_the_end() {
+    let server = Server::start(&mut blocked());
+    assert_eq!(get(server.address(), "/", "").status, 200);
+    let (status, log) = within_a_minute(move || server.stop(Signal::INT));
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(log, "The server has put everything in order.\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_thread_that_is_blocked_for_good_does_not_keep_the_process() {
+    let mut server = Server::start(&mut blocked());
+    let address = server.address().to_owned();
+    // Never answered.
+    thread::spawn(move || ureq::get(format!("{address}/one")).call());
+    server.wait_for("blocked: one");
+
+    let (status, log) = within_a_minute(move || server.stop(Signal::TERM));
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("cut off the requests that were still running"), "{log}");
+    assert!(log.contains("The server has put everything in order."), "{log}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_counts_although_all_threads_are_blocked() {
+    let mut server = Server::start(&mut blocked());
+    let address = server.address().to_owned();
+    thread::spawn(move || ureq::get(format!("{address}/all")).call());
+    server.wait_for("blocked: all");
+
+    let (status, _) = within_a_minute(move || server.stop(Signal::INT));
+    assert_eq!(status.code(), Some(1));
 }
 
 #[cfg(unix)]

@@ -22,6 +22,7 @@ mod connections;
 mod extract;
 mod look;
 mod serve;
+mod stop;
 mod visit;
 
 pub use clap::Parser;

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-use crate::connections;
+use crate::{connections, stop::told_to_stop};
 
 /// The options that every chapter has. Chapters with options of their own flatten it into theirs.
 #[derive(Debug, Parser)]
@@ -34,8 +34,10 @@ impl ServerOptions {
     /// most, and in a full house the one that has idled longest makes room for a newcomer. The
     /// time and the size of a request's body are limited by [`with_look`](crate::with_look).
     ///
-    /// Once told to stop, it takes no new connection, closes the idle ones and gives running
-    /// requests one second.
+    /// Once told to stop, it takes no new connection, closes the idle ones, gives running
+    /// requests one second, and returns. The program then has four seconds to put things in
+    /// order, for example to close a database. If it still runs after that, because a thread of
+    /// it is blocked, the process ends with exit code 1.
     ///
     /// # Errors
     ///
@@ -96,23 +98,4 @@ fn log_to_stderr() {
     let log = if io::stderr().is_terminal() { log } else { log.with_ansi(false) };
     // An error means that somebody, a test for example, already set a log up: theirs is fine.
     let _ = log.try_init();
-}
-
-/// From the call on a signal is noticed, however late somebody waits for it.
-#[cfg(unix)]
-fn told_to_stop() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).expect("a handler for Ctrl-C");
-    let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
-    async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-async fn told_to_stop() {
-    let _ = tokio::signal::ctrl_c().await;
 }
