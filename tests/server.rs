@@ -30,6 +30,38 @@ fn run(command: &mut Command) -> Output {
     command.output().expect("the program starts")
 }
 
+/// Chapter 1, which may open so many files and connections.
+#[cfg(unix)]
+fn chapter_1_with(files: u32) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -n {files} && exec \"$0\"")]);
+    command.arg(chapter(1).get_program()).env("PORT", "0");
+    command
+}
+
+/// Connections on which nothing is sent.
+#[cfg(unix)]
+fn idle(server: &Server, number: usize) -> Vec<TcpStream> {
+    let address = server.address().trim_start_matches("http://");
+    (0..number).map(|_| TcpStream::connect(address).expect("a connection")).collect()
+}
+
+/// The example of shared/site whose threads block.
+#[cfg(unix)]
+fn blocked() -> Command {
+    let folder = Path::new(chapter(1).get_program()).with_file_name("examples");
+    let mut command = Command::new(folder.join("blocked"));
+    command.env("PORT", "0").env_remove("RUST_LOG");
+    command
+}
+
+/// What would never end without the promise is a failure, not a test run that hangs.
+fn within_a_minute<T: Send + 'static>(action: impl FnOnce() -> T + Send + 'static) -> T {
+    let (ended, end) = mpsc::channel();
+    thread::spawn(move || ended.send(action()));
+    end.recv_timeout(Duration::from_secs(60)).expect("it ends")
+}
+
 fn error_line(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(text.trim_end().lines().count(), 1, "one line, not:\n{text}");
@@ -102,14 +134,90 @@ fn ctrl_c_and_sigterm_end_it_although_connections_are_open() {
         let mut half = TcpStream::connect(&address).expect("a connection");
         half.write_all(b"POST /forget HTTP/1.1\r\nContent-Le").expect("half a request");
 
-        // The connections stay open until it has ended. A server that waited for them would wait
-        // for ever; the watchdog turns that into a failure.
-        let (ended, end) = mpsc::channel();
-        thread::spawn(move || ended.send(server.stop(signal)));
-        let (status, log) = end.recv_timeout(Duration::from_secs(60)).expect("it ends");
+        // The connections stay open until it has ended.
+        let (status, log) = within_a_minute(move || server.stop(signal));
         assert!(status.success(), "{status}: {log}");
         drop((kept, guessed, half));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_comes_after_serving_is_done_before_the_end() {
+    let server = Server::start(&mut blocked());
+    assert_eq!(get(server.address(), "/", "").status, 200);
+    let (status, log) = within_a_minute(move || server.stop(Signal::INT));
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(log, "The server has put everything in order.\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_thread_that_is_blocked_for_good_does_not_keep_the_process() {
+    let mut server = Server::start(&mut blocked());
+    let address = server.address().to_owned();
+    // Never answered.
+    thread::spawn(move || ureq::get(format!("{address}/one")).call());
+    server.wait_for("blocked: one");
+
+    let (status, log) = within_a_minute(move || server.stop(Signal::TERM));
+    assert_eq!(status.code(), Some(1));
+    assert!(log.contains("cut off the requests that were still running"), "{log}");
+    assert!(log.contains("The server has put everything in order."), "{log}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_counts_although_all_threads_are_blocked() {
+    let mut server = Server::start(&mut blocked());
+    let address = server.address().to_owned();
+    thread::spawn(move || ureq::get(format!("{address}/all")).call());
+    server.wait_for("blocked: all");
+
+    let (status, _) = within_a_minute(move || server.stop(Signal::INT));
+    assert_eq!(status.code(), Some(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn more_idle_connections_than_files_shut_no_newcomer_out() {
+    let server = Server::start(&mut chapter_1_with(256));
+    let kept = idle(&server, 300);
+    let address = server.address().to_owned();
+    assert_eq!(within_a_minute(move || get(&address, "/", "").status), 200);
+    let (_, log) = server.stop(Signal::TERM);
+    assert!(!log.contains("accept error"), "there are always files left for a database: {log}");
+    drop(kept);
+}
+
+#[cfg(unix)]
+#[test]
+fn out_of_file_descriptors_it_waits_and_goes_on() {
+    let server = Server::start(&mut chapter_1_with(40));
+    let kept = idle(&server, 60);
+    let server = within_a_minute(move || {
+        while !server.log().contains("accept error") {
+            thread::sleep(Duration::from_millis(10));
+        }
+        server
+    });
+    drop(kept);
+
+    let address = server.address().to_owned();
+    assert_eq!(within_a_minute(move || get(&address, "/", "").status), 200);
+    let (status, log) = server.stop(Signal::TERM);
+    assert!(status.success(), "{status}: {log}");
+    // It tries again once a second. Without a pause there would be thousands.
+    assert!(log.lines().count() < 100, "{log}");
+}
+
+#[test]
+fn a_log_in_a_file_has_no_codes_for_colours() {
+    let server = Server::start(chapter(1).env("RUST_LOG", "debug").env_remove("NO_COLOR"));
+    get(server.address(), "/nowhere", "");
+    let (_, log) = server.stop(Signal::TERM);
+    assert!(log.contains("/nowhere"), "{log}");
+    assert!(!log.contains('\x1b'), "{log}");
 }
 
 #[test]

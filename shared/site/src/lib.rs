@@ -2,7 +2,8 @@
 //!
 //! A chapter writes its own routes and hands them over twice: [`with_look`] puts the look, the
 //! error pages and the security headers around them, [`ServerOptions::serve`] listens until
-//! Ctrl-C. Nothing here knows what a session or a cookie is.
+//! Ctrl-C. Its handlers take [`Form`], [`Path`] and [`Query`], so that a visitor whose form does
+//! not fit reads a sentence for visitors. Nothing here knows what a session or a cookie is.
 //!
 //! A chapter's templates extend `templates/base.html`, which has the blocks `title`, `sidebar`
 //! (list items), `notice` (above the content) and `content`. In `theme`, a page may write the
@@ -17,9 +18,15 @@
 //! # app();
 //! ```
 
+mod connections;
+mod extract;
 mod look;
 mod serve;
+mod stop;
+mod visit;
 
 pub use clap::Parser;
-pub use look::{BODY_LIMIT, server_error, with_look};
+pub use extract::{Form, Path, Query, Rejection};
+pub use look::{BODY_LIMIT, BODY_TIME, server_error, with_look};
 pub use serve::{ServerOptions, exit_with};
+pub use visit::IsVisit;

@@ -1,5 +1,7 @@
 //! The look: a stylesheet, error pages, security headers.
 
+use std::time::Duration;
+
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
@@ -17,34 +19,34 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer,
+    timeout::RequestBodyDeadlineLayer, trace::TraceLayer,
+};
 
 /// The largest request body that a form may send, in bytes. More is answered with 413.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
+/// How long a request's body may take to arrive. A form that takes longer is answered with 408.
+///
+/// It is enough for [`BODY_LIMIT`] bytes over a line of 18 kbit/s.
+pub const BODY_TIME: Duration = Duration::from_secs(30);
+
 /// Longer explanations than this, in bytes, are not meant for a visitor.
 const MESSAGE_LIMIT: usize = 2 * 1024;
 
-/// What every response says to the browser.
-const SECURITY_HEADERS: [(HeaderName, HeaderValue); 3] = [
-    // Everything comes from this server, and there is no script at all; frame-ancestors keeps
-    // the page, with its buttons, out of other sites' frames.
-    (
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
-             base-uri 'none'; frame-ancestors 'none'",
-        ),
-    ),
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-];
+/// Everything comes from this server, and there is no script at all; frame-ancestors keeps the
+/// page, with its buttons, out of other sites' frames.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; \
+                      base-uri 'none'; frame-ancestors 'none'";
 
 /// Puts LocalLibrary's look around a chapter's routes.
 ///
 /// - serves `/static/style.css` and `/static/icon.svg` from the binary;
 /// - turns every error that has no page yet into one: an unknown address (404), a wrong method
-///   (405), a form over [`BODY_LIMIT`] (413), a handler's or an extractor's plain-text error;
+///   (405), a form over [`BODY_LIMIT`] (413) or later than [`BODY_TIME`] (408), all that
+///   [`Form`](crate::Form), [`Path`](crate::Path) and [`Query`](crate::Query) turn away, and a
+///   handler's plain-text error;
 /// - a panic in a handler becomes a 500 page, and its cause goes to the log;
 /// - sets `Content-Security-Policy`, `X-Content-Type-Options` and `Referrer-Policy` (see the
 ///   OWASP HTTP Headers Cheat Sheet) where a handler has not.
@@ -57,8 +59,12 @@ pub fn with_look(routes: Router) -> Router {
         .route("/static/icon.svg", get(async || asset("image/svg+xml", include_str!("icon.svg"))))
         .fallback(async || StatusCode::NOT_FOUND)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(RequestBodyDeadlineLayer::new(BODY_TIME))
         .layer(CatchPanicLayer::custom(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response()))
-        .layer(middleware::from_fn(finish))
+        .layer(middleware::from_fn(add_error_page))
+        .layer(default_header(CONTENT_SECURITY_POLICY, POLICY))
+        .layer(default_header(X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(default_header(REFERRER_POLICY, "same-origin"))
         .layer(TraceLayer::new_for_http())
 }
 
@@ -73,16 +79,14 @@ fn asset(content_type: &'static str, text: &'static str) -> impl IntoResponse {
     ([(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-cache")], text)
 }
 
-async fn finish(request: Request, next: Next) -> Response {
+fn default_header(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+async fn add_error_page(request: Request, next: Next) -> Response {
     let method = request.method().clone();
-    let mut response = next.run(request).await;
-    if is_bare_error(&response) {
-        response = error_page(method, response).await;
-    }
-    for (name, value) in SECURITY_HEADERS {
-        response.headers_mut().entry(name).or_insert(value);
-    }
-    response
+    let response = next.run(request).await;
+    if is_bare_error(&response) { error_page(method, response).await } else { response }
 }
 
 fn is_bare_error(response: &Response) -> bool {
@@ -127,6 +131,7 @@ async fn message(method: &Method, status: StatusCode, body: Body) -> String {
         StatusCode::METHOD_NOT_ALLOWED => {
             return format!("This address does not answer to {method}.");
         }
+        // axum's own words for it are for developers.
         StatusCode::PAYLOAD_TOO_LARGE => {
             return format!("That is more than this site takes: {} KB at most.", BODY_LIMIT / 1024);
         }
@@ -135,10 +140,26 @@ async fn message(method: &Method, status: StatusCode, body: Body) -> String {
     let own_words = to_bytes(body, MESSAGE_LIMIT).await.unwrap_or_default();
     match std::str::from_utf8(&own_words) {
         Ok(text) if !text.trim().is_empty() => text.trim().to_owned(),
-        _ if status == StatusCode::NOT_FOUND => "There is no page at this address.".to_owned(),
-        _ if status.is_server_error() => {
-            "That is our fault, not yours. The cause is in the server's log.".to_owned()
+        _ => calm_words(status).to_owned(),
+    }
+}
+
+fn calm_words(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "There is no page at this address.",
+        StatusCode::REQUEST_TIMEOUT => {
+            "Your form did not arrive in time. Check your connection, go back, and send it again."
         }
-        _ => "The server could not make sense of that request.".to_owned(),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            "This site takes forms as a browser sends them, and this was something else."
+        }
+        StatusCode::UNPROCESSABLE_ENTITY => {
+            "A field of the form is missing, or what it says does not fit. Go back, reload the \
+             page, and fill it in again."
+        }
+        _ if status.is_server_error() => {
+            "That is our fault, not yours. The cause is in the server's log."
+        }
+        _ => "The server could not make sense of that request.",
     }
 }

@@ -2,20 +2,18 @@
 
 use std::{
     fmt::Display,
-    io::{self, ErrorKind, Write},
+    io::{self, ErrorKind, IsTerminal, Write},
     net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
-    time::Duration,
 };
 
 use axum::Router;
 use clap::Parser;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
-/// How long requests that are still running may take once the server was told to stop.
-const GRACE: Duration = Duration::from_secs(1);
+use crate::{connections, stop::told_to_stop};
 
 /// The options that every chapter has. Chapters with options of their own flatten it into theirs.
 #[derive(Debug, Parser)]
@@ -32,8 +30,14 @@ impl ServerOptions {
     /// stands for the address. The log goes to the standard error output; the variable
     /// `RUST_LOG` chooses how much of it, for example `RUST_LOG=debug` (default `info`).
     ///
-    /// Once told to stop, it takes no new connection, closes the idle ones and gives running
-    /// requests one second.
+    /// A connection may idle, or send the head of a request, for 10 seconds. There are 200 at
+    /// most, and in a full house the one that has idled longest makes room for a newcomer. The
+    /// time and the size of a request's body are limited by [`with_look`](crate::with_look).
+    ///
+    /// Once told to stop, it takes no new connection, closes the idle ones, gives running
+    /// requests one second, and returns. The program then has four seconds to put things in
+    /// order, for example to close a database. If it still runs after that, because a thread of
+    /// it is blocked, the process ends with exit code 1.
     ///
     /// # Errors
     ///
@@ -47,30 +51,11 @@ impl ServerOptions {
             Ok((address, listener)) => (listener, address),
             Err(error) => return exit_with(cannot_listen(wanted, error)),
         };
-        // Whoever reads the address may press Ctrl-C at once.
+        // A reader of the address may press Ctrl-C at once.
         let told_to_stop = told_to_stop();
         greet(address, tries);
-
-        // Both halves below wait for the same signal: one to stop gracefully, one to stop waiting.
-        let (stop, mut stopping) = watch::channel(false);
-        tokio::spawn(async move {
-            told_to_stop.await;
-            stop.send_replace(true);
-        });
-        let mut stopped = stopping.clone();
-        let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-            let _ = stopping.wait_for(|stop| *stop).await;
-        });
-        tokio::select! {
-            ended = server.into_future() => match ended {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => exit_with(error),
-            },
-            () = async {
-                let _ = stopped.wait_for(|stop| *stop).await;
-                tokio::time::sleep(GRACE).await;
-            } => ExitCode::SUCCESS,
-        }
+        connections::serve(listener, app, told_to_stop).await;
+        ExitCode::SUCCESS
     }
 }
 
@@ -101,32 +86,16 @@ fn greet(address: SocketAddr, tries: &[&str]) {
     for hint in tries {
         lines += &format!("Try: {}\n", hint.replace("{address}", &address));
     }
-    // Unlike `println!`, this does not panic where nobody reads (`chapter-1 | head -1`).
+    // Unlike `println!`, this does not panic if its reader has gone (`chapter-1 | head -1`).
     let _ = io::stdout().write_all(lines.as_bytes());
 }
 
 fn log_to_stderr() {
     let filter =
         EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // The codes for colours would be noise in a file. On a terminal, `NO_COLOR` decides.
+    let log = if io::stderr().is_terminal() { log } else { log.with_ansi(false) };
     // An error means that somebody, a test for example, already set a log up: theirs is fine.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
-}
-
-/// From the call on a signal is noticed, however late somebody waits for it.
-#[cfg(unix)]
-fn told_to_stop() -> impl Future<Output = ()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt()).expect("a handler for Ctrl-C");
-    let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM");
-    async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-async fn told_to_stop() {
-    let _ = tokio::signal::ctrl_c().await;
+    let _ = log.try_init();
 }

@@ -146,7 +146,7 @@ fn no_file_of_the_look_needs_an_exception_from_the_policy() {
     for banned in ["//", "@import", "url(", "data:"] {
         assert!(!stylesheet.contains(banned), "{banned}");
     }
-    // The icon is a page, too, for whoever opens its address.
+    // The icon is a page, too, for those who open its address.
     for banned in ["<script", "style", "href", "onload"] {
         assert!(!icon.contains(banned), "{banned}");
     }
