@@ -1,62 +1,37 @@
-//! A cache in front of a store: on one server nothing old is seen, on several writes stay exact.
+//! A cache in front of a store: on one server nothing stale is seen, on several writes stay exact.
 
-mod garage;
-mod two_servers;
+mod helpers;
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
 
 use async_trait::async_trait;
-use axum::{Router, http::StatusCode, routing::post};
+use axum::http::StatusCode;
 use browser::Browser;
-use garage::garage;
-use sessions::{
-    Cached, Id, MemoryStore, Replaced, Session, SessionLayer, SessionStore, SqliteStore, Store,
-    Version,
-    contract::{Expired, check},
+use helpers::{
+    Gate, TwoServers, Watched, assert_no_cookie, cookie_of, create, fresh_file, garage,
+    get_with_cookie, minutes_ago, open_sqlite, post_with_cookie, record, slow_garage, stored,
 };
-use tempfile::TempDir;
-use time::OffsetDateTime;
-use tokio::{sync::Notify, task::yield_now};
-use tower_sessions::{
-    session::Record,
-    session_store::{Error, Result},
+use sessions::{Cached, Id, MemoryStore, Outcome, Record, Store, StoreError, Version};
+use tokio::{
+    sync::Barrier,
+    task::{JoinHandle, yield_now},
 };
-use two_servers::{TwoServers, keep_their_promises};
+
+type Result<T> = std::result::Result<T, StoreError>;
 
 /// So long that no test comes to its end.
 const LONG: Duration = Duration::from_secs(60 * 60);
 
-/// Where a call waits, once it is shut, until it is let through.
-#[derive(Clone, Debug, Default)]
-struct Gate {
-    shut: Arc<AtomicBool>,
-    reached: Arc<Notify>,
-    opened: Arc<Notify>,
-}
-
-impl Gate {
-    /// For the next call; those after it pass.
-    fn shut(&self) {
-        self.shut.store(true, Relaxed);
-    }
-
-    async fn pass(&self) {
-        if self.shut.swap(false, Relaxed) {
-            self.reached.notify_one();
-            self.opened.notified().await;
-        }
-    }
-}
-
 /// What goes wrong with a write.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 enum Fault {
+    #[default]
     None,
     /// It fails, and nothing is stored.
     Refused,
@@ -66,7 +41,7 @@ enum Fault {
 }
 
 /// A store in memory. As an SQLite store does, it goes on with a write that was given up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Slow {
     store: MemoryStore,
     loads: Arc<AtomicUsize>,
@@ -74,23 +49,10 @@ struct Slow {
     found: Gate,
     /// A write waits here before it is done.
     asked: Gate,
-    /// And here, after it.
-    written: Gate,
     fault: Arc<parking_lot::Mutex<Fault>>,
 }
 
 impl Slow {
-    fn new() -> Self {
-        Slow {
-            store: MemoryStore::default(),
-            loads: Arc::default(),
-            found: Gate::default(),
-            asked: Gate::default(),
-            written: Gate::default(),
-            fault: Arc::new(parking_lot::Mutex::new(Fault::None)),
-        }
-    }
-
     /// From the next write on.
     fn goes_wrong(&self, fault: Fault) {
         *self.fault.lock() = fault;
@@ -100,17 +62,15 @@ impl Slow {
         &self,
         write: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let (asked, written, fault) =
-            (self.asked.clone(), self.written.clone(), *self.fault.lock());
+        let (asked, fault) = (self.asked.clone(), *self.fault.lock());
         let written = tokio::spawn(async move {
             asked.pass().await;
             if fault == Fault::Refused {
-                return Err(Error::Backend("the disk is full".to_owned()));
+                return Err(StoreError::Backend("the disk is full".to_owned()));
             }
             let answer = write.await;
-            written.pass().await;
             match fault {
-                Fault::Unanswered => Err(Error::Backend("the cable is out".to_owned())),
+                Fault::Unanswered => Err(StoreError::Backend("the cable is out".to_owned())),
                 _ => answer,
             }
         });
@@ -121,130 +81,112 @@ impl Slow {
 }
 
 #[async_trait]
-impl SessionStore for Slow {
-    async fn create(&self, record: &mut Record) -> Result<()> {
-        self.store.create(record).await
+impl Store for Slow {
+    async fn load(&self, id: &Id) -> Result<Option<(Record, Version)>> {
+        self.loads.fetch_add(1, Relaxed);
+        let found = self.store.load(id).await;
+        self.found.pass().await;
+        found
     }
 
-    async fn save(&self, record: &Record) -> Result<()> {
+    async fn create(&self, record: &Record) -> Result<Outcome> {
         let (store, record) = (self.store.clone(), record.clone());
-        self.write(async move { store.save(&record).await }).await
+        self.write(async move { store.create(&record).await }).await
     }
 
-    async fn load(&self, id: &Id) -> Result<Option<Record>> {
-        Ok(self.load_versioned(id).await?.map(|(record, _)| record))
+    async fn compare_and_swap(&self, expected: Version, new: &Record) -> Result<Outcome> {
+        let (store, new) = (self.store.clone(), new.clone());
+        self.write(async move { store.compare_and_swap(expected, &new).await }).await
     }
 
-    async fn delete(&self, id: &Id) -> Result<()> {
+    async fn delete(&self, id: &Id) -> Result<Option<Record>> {
         let (store, id) = (self.store.clone(), *id);
         self.write(async move { store.delete(&id).await }).await
     }
 }
 
-#[async_trait]
-impl Store for Slow {
-    async fn load_versioned(&self, id: &Id) -> Result<Option<(Record, Version)>> {
-        self.loads.fetch_add(1, Relaxed);
-        let found = self.store.load_versioned(id).await;
-        self.found.pass().await;
-        found
-    }
-
-    async fn replace(&self, old: &Id, seen: Version, new: &mut Record) -> Result<Replaced> {
-        let (store, old, mut record) = (self.store.clone(), *old, new.clone());
-        self.write(async move { store.replace(&old, seen, &mut record).await }).await
-    }
-}
-
-fn record(car: &str) -> Record {
-    Record {
-        id: Id::default(),
-        data: [("my_car".to_owned(), car.into())].into(),
-        expiry_date: OffsetDateTime::now_utc() + time::Duration::hours(1),
-    }
-}
-
-/// A stored mini, which nobody has loaded yet.
-async fn with_a_mini() -> (Slow, Cached, Record, Version) {
-    let store = Slow::new();
-    let mut record = record("mini");
-    store.create(&mut record).await.expect("it is stored");
-    let found = store.store.load_versioned(&record.id).await.expect("memory does not fail");
-    let (_, seen) = found.expect("a record");
-    let cached = Cached::new(store.clone(), LONG);
-    (store, cached, record, seen)
-}
-
 /// The car that a request is shown.
 async fn car(store: &impl Store, id: &Id) -> Option<String> {
-    let found = store.load_versioned(id).await.expect("the store answers");
+    let found = store.load(id).await.expect("the store answers");
     found.map(|(record, _)| record.data["my_car"].as_str().expect("a text").to_owned())
 }
 
-/// Lets all others go on until they can go no further: here nobody waits for anything outside.
+/// Another request asks, in a task of its own.
+fn start_loading(cached: &Cached, id: Id) -> JoinHandle<Option<String>> {
+    let cached = cached.clone();
+    tokio::spawn(async move { car(&cached, &id).await })
+}
+
+/// Lets all others go on until they can go no further: here no task waits for anything outside.
 async fn settle() {
     for _ in 0..1000 {
         yield_now().await;
     }
 }
 
-/// What can be done to a session, in a task of its own.
-fn start(write: Write, store: &Cached, old: &Record, seen: Version) -> Task<Result<()>> {
-    let (store, id) = (store.clone(), old.id);
-    let mut new = Record { id, ..record("beetle") };
-    tokio::spawn(async move {
-        match write {
-            Write::Replace => store.replace(&id, seen, &mut new).await.map(drop),
-            Write::Move => {
-                new.id = Id::default();
-                store.replace(&id, seen, &mut new).await.map(drop)
-            }
-            Write::Save => store.save(&new).await,
-            Write::Delete => store.delete(&id).await,
-        }
-    })
+/// A stored mini, which no request has loaded yet.
+async fn with_a_mini() -> (Slow, Cached, Record, Version) {
+    let store = Slow::default();
+    let (record, seen) = stored(&store.store, "mini").await;
+    let cached = Cached::new(store.clone(), LONG);
+    (store, cached, record, seen)
 }
 
-type Task<T> = tokio::task::JoinHandle<T>;
-
+/// What can be done to a session.
 #[derive(Clone, Copy, Debug)]
 enum Write {
-    Replace,
-    Move,
-    Save,
+    Create,
+    Swap,
     Delete,
 }
 
 impl Write {
-    const ALL: [Write; 4] = [Write::Replace, Write::Move, Write::Save, Write::Delete];
+    const ALL: [Write; 3] = [Write::Create, Write::Swap, Write::Delete];
 
-    /// The car that is stored under the old id afterwards.
+    /// The car that is stored before.
+    fn finds(self) -> Option<String> {
+        match self {
+            Write::Create => None,
+            Write::Swap | Write::Delete => Some("mini".to_owned()),
+        }
+    }
+
+    /// The car that is stored afterwards.
     fn leaves(self) -> Option<String> {
         match self {
-            Write::Replace | Write::Save => Some("beetle".to_owned()),
-            Write::Move | Write::Delete => None,
+            Write::Create | Write::Swap => Some("beetle".to_owned()),
+            Write::Delete => None,
         }
     }
 }
 
-#[tokio::test]
-async fn a_cache_over_a_store_in_memory_meets_every_requirement() {
-    check(async || Cached::new(MemoryStore::default(), LONG), Expired::Stay).await;
+/// A store that has what this write finds.
+async fn before(write: Write) -> (Slow, Cached, Id, Version) {
+    let (store, cached, record, seen) = with_a_mini().await;
+    if let Write::Create = write {
+        store.store.delete(&record.id).await.expect("memory does not fail");
+    }
+    (store, cached, record.id, seen)
 }
 
-#[tokio::test]
-async fn a_cache_over_a_database_meets_every_requirement() {
-    let folder = TempDir::new().expect("a folder for the databases");
-    let open = async || {
-        let file = folder.path().join(format!("{}.sqlite", Id::default()));
-        Cached::new(SqliteStore::open(file).await.expect("the store opens"), LONG)
-    };
-    check(open, Expired::Cleared).await;
+/// The write, in a task of its own.
+fn start(write: Write, cached: &Cached, id: Id, seen: Version) -> JoinHandle<Result<()>> {
+    let cached = cached.clone();
+    let new = Record { id, ..record("beetle") };
+    tokio::spawn(async move {
+        let outcome = match write {
+            Write::Create => cached.create(&new).await?,
+            Write::Swap => cached.compare_and_swap(seen, &new).await?,
+            Write::Delete => return cached.delete(&id).await.map(|it| assert!(it.is_some())),
+        };
+        assert!(matches!(outcome, Outcome::Stored(_)), "{outcome:?}");
+        Ok(())
+    })
 }
 
 #[tokio::test]
 async fn a_session_that_is_in_memory_is_not_asked_for() {
-    let store = Slow::new();
+    let store = Slow::default();
     let mut visitor = Browser::open(garage(Cached::new(store.clone(), LONG)));
     visitor.post("/car", &[("my_car", "mini")]).await;
     assert_eq!(visitor.get("/").await.body(), "mini");
@@ -260,13 +202,9 @@ async fn a_session_that_is_in_memory_is_not_asked_for() {
 async fn of_many_who_ask_for_a_session_at_once_one_loads_it() {
     let (store, cached, record, _) = with_a_mini().await;
     store.found.shut();
-    let load = || {
-        let (cached, id) = (cached.clone(), record.id);
-        tokio::spawn(async move { car(&cached, &id).await })
-    };
-    let loads: Vec<_> = (0..8).map(|_| load()).collect();
-    store.found.reached.notified().await;
-    store.found.opened.notify_one();
+    let loads: Vec<_> = (0..8).map(|_| start_loading(&cached, record.id)).collect();
+    store.found.reached().await;
+    store.found.open();
     for load in loads {
         assert_eq!(load.await.expect("no panic").as_deref(), Some("mini"));
     }
@@ -276,80 +214,71 @@ async fn of_many_who_ask_for_a_session_at_once_one_loads_it() {
 #[tokio::test]
 async fn a_change_is_in_the_store_when_it_is_told() {
     for write in Write::ALL {
-        let (store, cached, record, seen) = with_a_mini().await;
-        start(write, &cached, &record, seen).await.expect("no panic").expect("it is written");
-        assert_eq!(car(&store, &record.id).await, write.leaves(), "{write:?}");
-        assert_eq!(car(&cached, &record.id).await, write.leaves(), "{write:?}");
+        let (store, cached, id, seen) = before(write).await;
+        start(write, &cached, id, seen).await.expect("no panic").expect("it is written");
+        assert_eq!(car(&store, &id).await, write.leaves(), "{write:?}");
+        assert_eq!(car(&cached, &id).await, write.leaves(), "{write:?}");
     }
 }
 
 #[tokio::test]
-async fn a_slow_load_from_before_a_write_leaves_nothing_old_in_memory() {
+async fn a_slow_load_from_before_a_write_leaves_nothing_stale_in_memory() {
     for write in Write::ALL {
-        let (store, cached, record, seen) = with_a_mini().await;
+        let (store, cached, id, seen) = before(write).await;
         store.found.shut();
-        let loading = tokio::spawn({
-            let (cached, id) = (cached.clone(), record.id);
-            async move { car(&cached, &id).await }
-        });
-        // It has the mini in its hands.
-        store.found.reached.notified().await;
-        let writing = start(write, &cached, &record, seen);
+        let loading = start_loading(&cached, id);
+        // It has what was stored before in its hands.
+        store.found.reached().await;
+        let writing = start(write, &cached, id, seen);
         settle().await;
-        store.found.opened.notify_one();
+        store.found.open();
 
         writing.await.expect("no panic").expect("it is written");
-        loading.await.expect("no panic");
-        assert_eq!(car(&cached, &record.id).await, write.leaves(), "{write:?}");
+        assert_eq!(loading.await.expect("no panic"), write.finds(), "{write:?}");
+        assert_eq!(car(&cached, &id).await, write.leaves(), "{write:?}");
     }
 }
 
 #[tokio::test]
-async fn a_load_during_a_write_leaves_nothing_old_in_memory() {
+async fn a_load_during_a_write_leaves_nothing_stale_in_memory() {
     for write in Write::ALL {
-        let (store, cached, record, seen) = with_a_mini().await;
+        let (store, cached, id, seen) = before(write).await;
         store.asked.shut();
-        let writing = start(write, &cached, &record, seen);
-        store.asked.reached.notified().await;
+        let writing = start(write, &cached, id, seen);
+        store.asked.reached().await;
         store.found.shut();
-        let loading = tokio::spawn({
-            let (cached, id) = (cached.clone(), record.id);
-            async move { car(&cached, &id).await }
-        });
+        let loading = start_loading(&cached, id);
         settle().await;
-        store.asked.opened.notify_one();
+        store.asked.open();
         settle().await;
-        store.found.opened.notify_one();
+        store.found.open();
 
         writing.await.expect("no panic").expect("it is written");
         loading.await.expect("no panic");
-        assert_eq!(car(&cached, &record.id).await, write.leaves(), "{write:?}");
+        assert_eq!(car(&cached, &id).await, write.leaves(), "{write:?}");
     }
 }
 
 #[tokio::test]
-async fn a_write_whose_request_was_given_up_leaves_nothing_old_in_memory() {
+async fn a_write_whose_request_was_given_up_leaves_nothing_stale_in_memory() {
     for write in Write::ALL {
         for was_loaded in [true, false] {
-            let (store, cached, record, seen) = with_a_mini().await;
+            let (store, cached, id, seen) = before(write).await;
             if was_loaded {
-                car(&cached, &record.id).await;
+                car(&cached, &id).await;
             }
             store.asked.shut();
-            let writing = start(write, &cached, &record, seen);
-            store.asked.reached.notified().await;
+            let writing = start(write, &cached, id, seen);
+            store.asked.reached().await;
             writing.abort();
             assert!(writing.await.expect_err("given up").is_cancelled());
-            let loading = tokio::spawn({
-                let (cached, id) = (cached.clone(), record.id);
-                async move { car(&cached, &id).await }
-            });
+            let loading = start_loading(&cached, id);
             settle().await;
-            store.asked.opened.notify_one();
+            store.asked.open();
             settle().await;
 
             loading.await.expect("no panic");
-            let shown = car(&cached, &record.id).await;
+            let shown = car(&cached, &id).await;
             assert_eq!(shown, write.leaves(), "{write:?}, loaded before: {was_loaded}");
         }
     }
@@ -359,86 +288,85 @@ async fn a_write_whose_request_was_given_up_leaves_nothing_old_in_memory() {
 async fn after_a_write_that_failed_the_store_is_asked_what_it_holds() {
     for write in Write::ALL {
         for fault in [Fault::Refused, Fault::Unanswered, Fault::Panic] {
-            let (store, cached, record, seen) = with_a_mini().await;
-            car(&cached, &record.id).await;
+            let (store, cached, id, seen) = before(write).await;
+            car(&cached, &id).await;
             store.goes_wrong(fault);
-            let refused = start(write, &cached, &record, seen).await.expect("no panic");
-            assert!(matches!(refused, Err(Error::Backend(_))), "{write:?}, {fault:?}: {refused:?}");
+            let refused = start(write, &cached, id, seen).await.expect("no panic");
+            let is_told = matches!(refused, Err(StoreError::Backend(_)));
+            assert!(is_told, "{write:?}, {fault:?}: {refused:?}");
 
-            let stored = match fault {
-                Fault::Refused => Some("mini".to_owned()),
+            let is_stored = match fault {
+                Fault::Refused => write.finds(),
                 _ => write.leaves(),
             };
-            assert_eq!(car(&cached, &record.id).await, stored, "{write:?}, {fault:?}");
+            assert_eq!(car(&cached, &id).await, is_stored, "{write:?}, {fault:?}");
             assert_eq!(store.loads.load(Relaxed), 2, "{write:?}, {fault:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn neither_an_absence_nor_an_error_is_remembered() {
-    let (store, _, record, _) = with_a_mini().await;
-    let cached = Cached::new(store.clone(), LONG);
-    let unknown = Record { id: Id::default(), ..record.clone() };
-    assert_eq!(car(&cached, &unknown.id).await, None);
-    store.store.save(&unknown).await.expect("another server stores it");
-    assert_eq!(car(&cached, &unknown.id).await.as_deref(), Some("mini"));
+async fn after_a_write_that_came_too_late_the_store_is_asked_what_it_holds() {
+    let (store, cached, old, seen) = with_a_mini().await;
+    car(&cached, &old.id).await;
+    let theirs = Record { id: old.id, ..record("rover") };
+    swap(&store.store, seen, &theirs).await;
 
-    let folder = TempDir::new().expect("a folder for the database");
-    let file = folder.path().join("garage.sqlite");
-    let store = SqliteStore::open(&file).await.expect("the store opens");
-    let cached = Cached::new(store.clone(), LONG);
-    let mut record = record;
-    store.create(&mut record).await.expect("it is stored");
-    execute(&file, "ALTER TABLE session RENAME TO gone").await;
-    assert!(cached.load_versioned(&record.id).await.is_err());
-    execute(&file, "ALTER TABLE gone RENAME TO session").await;
-    assert_eq!(car(&cached, &record.id).await.as_deref(), Some("mini"));
-}
-
-async fn execute(file: &std::path::Path, sql: &'static str) {
-    use sqlx::{Connection, SqliteConnection};
-    let address = format!("sqlite://{}", file.display());
-    let mut database = SqliteConnection::connect(&address).await.expect("the file opens");
-    sqlx::query(sql).execute(&mut database).await.expect("valid SQL");
+    let mine = Record { id: old.id, ..record("beetle") };
+    let outcome = cached.compare_and_swap(seen, &mine).await.expect("the store answers");
+    assert_eq!(outcome, Outcome::Conflict);
+    assert_eq!(car(&cached, &old.id).await.as_deref(), Some("rover"));
 }
 
 #[tokio::test]
-async fn a_session_that_expires_in_memory_is_nobodys() {
+async fn neither_an_absence_nor_an_error_is_remembered() {
+    let store = Watched::<MemoryStore>::default();
+    let cached = Cached::new(store.clone(), LONG);
+    let unknown = record("mini");
+    assert_eq!(car(&cached, &unknown.id).await, None);
+    create(&store, &unknown).await;
+    assert_eq!(car(&cached, &unknown.id).await.as_deref(), Some("mini"));
+
+    let (stored, _) = stored(&store, "beetle").await;
+    store.fail(&["load"]);
+    assert!(cached.load(&stored.id).await.is_err());
+    store.fail(&[]);
+    assert_eq!(car(&cached, &stored.id).await.as_deref(), Some("beetle"));
+}
+
+/// Writes over a record, and returns its new version.
+async fn swap(store: &impl Store, seen: Version, new: &Record) -> Version {
+    match store.compare_and_swap(seen, new).await.expect("the store answers") {
+        Outcome::Stored(version) => version,
+        other => panic!("it is stored, and is not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_expires_in_memory_is_not_found() {
     let (_, cached, old, seen) = with_a_mini().await;
-    let mut past = Record {
-        id: old.id,
-        expiry_date: OffsetDateTime::now_utc() - time::Duration::SECOND,
-        ..record("beetle")
-    };
-    let replaced = cached.replace(&old.id, seen, &mut past).await.expect("it is stored");
-    assert!(matches!(replaced, Replaced::Done(_)), "{replaced:?}");
+    let past = Record { id: old.id, expiry_date: minutes_ago(1), ..record("beetle") };
+    swap(&cached, seen, &past).await;
     assert_eq!(car(&cached, &old.id).await, None);
 }
 
 #[tokio::test]
 async fn a_session_that_expired_in_memory_may_have_been_renewed_elsewhere() {
     let (store, cached, old, seen) = with_a_mini().await;
-    let mut past = Record { expiry_date: OffsetDateTime::now_utc(), ..old.clone() };
-    cached.replace(&old.id, seen, &mut past).await.expect("it is stored");
-    let renewed = Record { id: old.id, ..record("beetle") };
-    store.store.save(&renewed).await.expect("another server stores it");
+    let past = Record { id: old.id, expiry_date: minutes_ago(1), ..record("mini") };
+    swap(&cached, seen, &past).await;
+    // What another server has under this id is what counts.
+    store.store.delete(&old.id).await.expect("memory does not fail");
+    create(&store.store, &Record { id: old.id, ..record("beetle") }).await;
     assert_eq!(car(&cached, &old.id).await.as_deref(), Some("beetle"));
 }
 
 /// Two servers over one database, each with a cache.
 async fn two_caches(age: Duration) -> TwoServers {
-    let folder = TempDir::new().expect("a folder for the database");
-    let file = folder.path().join("garage.sqlite");
-    let open = async || SqliteStore::open(&file).await.expect("the store opens");
-    let (here, there) = (Cached::new(open().await, age), Cached::new(open().await, age));
-    let store = open().await;
-    TwoServers::over(here, there, store, folder).await
-}
-
-#[tokio::test]
-async fn two_servers_with_a_cache_each_keep_their_promises() {
-    keep_their_promises(async || two_caches(LONG).await).await;
+    let (folder, file) = fresh_file();
+    let (here, there) = (open_sqlite(&file).await, open_sqlite(&file).await);
+    let store = open_sqlite(&file).await;
+    TwoServers::over(Cached::new(here, age), Cached::new(there, age), store, folder).await
 }
 
 #[tokio::test]
@@ -446,23 +374,21 @@ async fn another_server_shows_a_session_that_was_ended_until_it_tries_to_change_
     let mut site = two_caches(LONG).await;
     let visitor = &mut site.visitor;
     assert_eq!(visitor.get("/there").await.body(), "mini");
-    let cookie = format!("sessionid={}", visitor.cookie("sessionid").expect("a session cookie"));
-    let with_cookie = [("cookie", cookie.as_bytes())];
+    let cookie = cookie_of(visitor);
     visitor.post("/here/sign-out", &[]).await;
     // Somebody who has copied the cookie, or a tab whose request was on its way.
     let mut late = visitor.private_window();
 
-    assert_eq!(late.get_with("/here", &with_cookie).await.body(), "no car", "gone at once");
-    assert_eq!(late.get_with("/there", &with_cookie).await.body(), "mini", "what the docs say");
+    let page = get_with_cookie(&mut late, "/here", &cookie).await;
+    assert_eq!(page.body(), "no car", "gone at once");
+    let page = get_with_cookie(&mut late, "/there", &cookie).await;
+    assert_eq!(page.body(), "mini", "what the docs say");
 
-    let change = axum::http::Request::post("/there/forget")
-        .header("cookie", &cookie)
-        .body(axum::body::Body::empty())
-        .expect("a request");
-    let page = late.send(change).await;
+    let page = post_with_cookie(&mut late, "/there/forget", &cookie, "").await;
     assert_eq!(page.status(), StatusCode::CONFLICT);
-    assert!(page.set_cookies().is_empty(), "{:?}", page.set_cookies());
-    assert_eq!(late.get_with("/there", &with_cookie).await.body(), "no car", "it is forgotten");
+    assert_no_cookie(page, "the session was ended");
+    let page = get_with_cookie(&mut late, "/there", &cookie).await;
+    assert_eq!(page.body(), "no car", "it is forgotten");
 }
 
 #[tokio::test]
@@ -479,19 +405,20 @@ async fn another_server_shows_an_older_page_until_it_changes_the_session() {
 }
 
 #[tokio::test]
-async fn whoever_asks_for_the_stored_record_itself_gets_it_and_it_is_remembered() {
-    let (store, cached, old, _) = with_a_mini().await;
+async fn a_load_that_passes_the_memory_by_gets_the_stored_record_which_is_remembered() {
+    let (store, cached, old, seen) = with_a_mini().await;
     car(&cached, &old.id).await;
     let theirs = Record { id: old.id, ..record("beetle") };
-    store.store.save(&theirs).await.expect("another server stores it");
+    let version = swap(&store.store, seen, &theirs).await;
     assert_eq!(car(&cached, &old.id).await.as_deref(), Some("mini"), "what the docs say");
 
-    assert_eq!(cached.load(&old.id).await.expect("the store answers"), Some(theirs));
+    let found = cached.load_uncached(&old.id).await.expect("the store answers");
+    assert_eq!(found, Some((theirs, version)));
     assert_eq!(car(&cached, &old.id).await.as_deref(), Some("beetle"));
 }
 
 #[tokio::test]
-async fn after_its_age_what_is_in_memory_is_loaded_anew() {
+async fn after_its_age_what_is_in_memory_is_loaded_again() {
     let mut site = two_caches(Duration::from_nanos(1)).await;
     let visitor = &mut site.visitor;
     visitor.get("/there").await;
@@ -505,19 +432,15 @@ async fn clones_are_one_server() {
     let (_, here, old, seen) = with_a_mini().await;
     let there = here.clone();
     assert_eq!(car(&there, &old.id).await.as_deref(), Some("mini"));
-    let mut new = Record { id: old.id, ..record("beetle") };
-    here.replace(&old.id, seen, &mut new).await.expect("it is stored");
+    swap(&here, seen, &Record { id: old.id, ..record("beetle") }).await;
     assert_eq!(car(&there, &old.id).await.as_deref(), Some("beetle"));
 }
 
 #[tokio::test]
 async fn an_update_and_its_cookie_need_no_more_than_one_look_into_the_store() {
-    let store = Slow::new();
+    let store = Slow::default();
     let cached = Cached::new(store.clone(), LONG);
-    let count = post(async |session: Session| -> std::result::Result<String, sessions::Error> {
-        Ok(session.update("num_visits", |visits: &mut u64| *visits += 1).await?.to_string())
-    });
-    let app = Router::new().route("/count", count).layer(SessionLayer::new(cached));
+    let app = slow_garage(cached, &Gate::default(), &Arc::new(Barrier::new(1)));
     let mut visitor = Browser::open(app);
     for visits in ["1", "2"] {
         assert_eq!(visitor.post("/count", &[]).await.body(), visits);
@@ -528,7 +451,7 @@ async fn an_update_and_its_cookie_need_no_more_than_one_look_into_the_store() {
 }
 
 #[tokio::test]
-async fn a_log_of_the_store_shows_no_session() {
+async fn a_log_of_a_cache_shows_no_session() {
     let (_, cached, record, _) = with_a_mini().await;
     car(&cached, &record.id).await;
     assert_eq!(format!("{cached:?}"), "Cached { .. }");

@@ -1,7 +1,12 @@
 //! What happens at the limits of a process. A limit binds a whole process, so these stories are
 //! played by a child.
 
-use std::{collections::HashSet, fs::File, path::Path, process::Command};
+use std::{
+    collections::HashSet,
+    fs::File,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use sessions::{Outcome, Record, Store as _};
 
@@ -15,16 +20,12 @@ use crate::{
 
 /// Runs the ignored test `name` on `folder`, in a shell that sets a limit first.
 fn play_within(limit: &str, name: &str, folder: &Path) {
-    let mut shell = child("sh", &format!("limits::{name}"), folder);
-    let test: Vec<_> = shell.get_args().map(ToOwned::to_owned).collect();
-    let script = format!("{limit}; exec \"$0\" \"$@\"");
-    let environment: Vec<_> = shell
-        .get_envs()
-        .filter_map(|(key, value)| Some((key.to_owned(), value?.to_owned())))
-        .collect();
-    shell = Command::new("sh");
-    shell.arg("-c").arg(script).arg(this_program()).args(test).envs(environment);
-    shell.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let test = child(this_program(), &format!("limits::{name}"), folder);
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{limit}; exec \"$0\" \"$@\""));
+    shell.arg(this_program()).args(test.get_args());
+    shell.envs(test.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    shell.stdout(Stdio::piped()).stderr(Stdio::piped());
     ends_well(shell.spawn().expect("it starts"));
 }
 

@@ -31,6 +31,7 @@ impl Kind {
         Kind { remembers: false, ..self }
     }
 
+    #[allow(dead_code, reason = "without cargo features, no kind needs a server")]
     pub fn needs(self, variable: &'static str) -> Kind {
         Kind { needs: Some(variable), ..self }
     }
