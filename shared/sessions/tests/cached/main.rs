@@ -1,16 +1,14 @@
 //! A cache in front of a store: on one server nothing stale is seen, on several writes stay exact.
 
+#[path = "../helpers/mod.rs"]
 mod helpers;
+mod slow;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use axum::http::StatusCode;
 use browser::Browser;
 use helpers::{
@@ -18,92 +16,14 @@ use helpers::{
     get_with_cookie, minutes_ago, open_sqlite, post_with_cookie, record, slow_garage, stored,
 };
 use sessions::{Cached, Id, MemoryStore, Outcome, Record, Store, StoreError, Version};
+use slow::{Fault, Slow};
 use tokio::{
     sync::Barrier,
     task::{JoinHandle, yield_now},
 };
 
-type Result<T> = std::result::Result<T, StoreError>;
-
 /// So long that no test comes to its end.
 const LONG: Duration = Duration::from_secs(60 * 60);
-
-/// What goes wrong with a write.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Fault {
-    #[default]
-    None,
-    /// It fails, and nothing is stored.
-    Refused,
-    /// It is stored, and the answer is lost.
-    Unanswered,
-    Panic,
-}
-
-/// A store in memory. As an SQLite store does, it goes on with a write that was given up.
-#[derive(Clone, Debug, Default)]
-struct Slow {
-    store: MemoryStore,
-    loads: Arc<AtomicUsize>,
-    /// A load waits here with what it has found.
-    found: Gate,
-    /// A write waits here before it is done.
-    asked: Gate,
-    fault: Arc<parking_lot::Mutex<Fault>>,
-}
-
-impl Slow {
-    /// From the next write on.
-    fn goes_wrong(&self, fault: Fault) {
-        *self.fault.lock() = fault;
-    }
-
-    async fn write<T: Send + 'static>(
-        &self,
-        write: impl Future<Output = Result<T>> + Send + 'static,
-    ) -> Result<T> {
-        let (asked, fault) = (self.asked.clone(), *self.fault.lock());
-        let written = tokio::spawn(async move {
-            asked.pass().await;
-            if fault == Fault::Refused {
-                return Err(StoreError::Backend("the disk is full".to_owned()));
-            }
-            let answer = write.await;
-            match fault {
-                Fault::Unanswered => Err(StoreError::Backend("the cable is out".to_owned())),
-                _ => answer,
-            }
-        });
-        let answer = written.await.expect("no panic");
-        assert_ne!(fault, Fault::Panic, "the store has a bug");
-        answer
-    }
-}
-
-#[async_trait]
-impl Store for Slow {
-    async fn load(&self, id: &Id) -> Result<Option<(Record, Version)>> {
-        self.loads.fetch_add(1, Relaxed);
-        let found = self.store.load(id).await;
-        self.found.pass().await;
-        found
-    }
-
-    async fn create(&self, record: &Record) -> Result<Outcome> {
-        let (store, record) = (self.store.clone(), record.clone());
-        self.write(async move { store.create(&record).await }).await
-    }
-
-    async fn compare_and_swap(&self, expected: Version, new: &Record) -> Result<Outcome> {
-        let (store, new) = (self.store.clone(), new.clone());
-        self.write(async move { store.compare_and_swap(expected, &new).await }).await
-    }
-
-    async fn delete(&self, id: &Id) -> Result<Option<Record>> {
-        let (store, id) = (self.store.clone(), *id);
-        self.write(async move { store.delete(&id).await }).await
-    }
-}
 
 /// The car that a request is shown.
 async fn car(store: &impl Store, id: &Id) -> Option<String> {
@@ -170,7 +90,12 @@ async fn before(write: Write) -> (Slow, Cached, Id, Version) {
 }
 
 /// The write, in a task of its own.
-fn start(write: Write, cached: &Cached, id: Id, seen: Version) -> JoinHandle<Result<()>> {
+fn start(
+    write: Write,
+    cached: &Cached,
+    id: Id,
+    seen: Version,
+) -> JoinHandle<Result<(), StoreError>> {
     let cached = cached.clone();
     let new = Record { id, ..record("beetle") };
     tokio::spawn(async move {
