@@ -8,6 +8,9 @@
 //! | `record.rs` | records, and what a store has of them |
 //! | `watched.rs` | a store that notes its calls, holds them at a gate, and fails if it is told to |
 //! | `sqlite.rs` | a fresh file, and SQL on it |
+//! | `postgres.rs` | a schema for each test, and SQL in it |
+//! | `redis.rs` | Redis, and the key of a session |
+//! | `folder.rs` | a fresh folder for sessions, and the files in it |
 //! | `child.rs` | this test program once more, as a process of its own |
 //! | `logs.rs` | what the framework logs while a test runs |
 //! | `two_servers.rs` | one site with two servers over the same sessions |
@@ -20,12 +23,18 @@
 
 pub mod child;
 pub mod cookie;
+#[cfg(feature = "file")]
+pub mod folder;
 pub mod garage;
 pub mod gate;
 pub mod logs;
 pub mod outages;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod promise;
 pub mod record;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod sqlite;
 pub mod two_servers;
 pub mod watched;
@@ -35,6 +44,8 @@ pub use cookie::{
     MADE_UP, assert_no_cookie, assert_removed, cookie_of, get_with_cookie, id_of, post_with_cookie,
     the_cookie,
 };
+#[cfg(feature = "file")]
+pub use folder::{files, fresh_folder, open_folder, the_file};
 pub use garage::{MANY, garage, slow_garage, with_a_mini};
 pub use gate::{Gate, during};
 pub use logs::{listen, logged};

@@ -17,21 +17,28 @@ struct Site {
     wire: Wire,
 }
 
-/// The promises of a store whose server may be away. `open` opens one through a wire, and returns
-/// with it what has to live as long.
-pub fn promises<S: Store, Keep, F>(open: fn() -> F) -> Vec<Trial>
+/// The promises of a store whose server may be away, each a test with a visitor of its own. `open`
+/// opens a store through a wire, and returns with it what has to live as long; `name` begins the
+/// names of the tests.
+pub fn promises<S: Store, Keep, F>(
+    name: &str,
+    open: impl Fn() -> F + Clone + Send + 'static,
+) -> Vec<Trial>
 where
     F: Future<Output = (S, Wire, Keep)> + 'static,
     Keep: 'static,
 {
     macro_rules! promises {
         ($($story:ident)+) => {
-            vec![$(promise(stringify!($story), async move || {
-                let (store, wire, _keep) = open().await;
-                let mut visitor = Browser::open(garage(store));
-                visitor.post("/car", &[("my_car", "mini")]).await;
-                $story(Site { visitor, wire }).await;
-            })),+]
+            vec![$({
+                let open = open.clone();
+                promise(&format!("{name}{}", stringify!($story)), async move || {
+                    let (store, wire, _keep) = open().await;
+                    let mut visitor = Browser::open(garage(store));
+                    visitor.post("/car", &[("my_car", "mini")]).await;
+                    $story(Site { visitor, wire }).await;
+                })
+            }),+]
         };
     }
     promises!(

@@ -3,7 +3,9 @@
 use std::{env, pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
-use sessions::{Store, testing::Expired};
+use sessions::{Id, Store, testing::Expired};
+
+use crate::helpers::Wire;
 
 /// A kind of store, and what is to be expected of it.
 #[derive(Clone, Copy)]
@@ -13,7 +15,7 @@ pub struct Kind {
     pub expired: Expired,
     /// Are its records there after the last server has stopped?
     pub remembers: bool,
-    /// The environment variable that names the server it needs.
+    /// The environment variable that names the server it needs. Such a server may be away.
     needs: Option<&'static str>,
 }
 
@@ -29,8 +31,13 @@ impl Kind {
         Kind { remembers: false, ..self }
     }
 
+    #[allow(dead_code, reason = "without cargo features, no kind needs a server")]
     pub fn needs(self, variable: &'static str) -> Kind {
         Kind { needs: Some(variable), ..self }
+    }
+
+    pub fn is_on_a_server(&self) -> bool {
+        self.needs.is_some()
     }
 
     /// The variable that would have to be set.
@@ -45,13 +52,20 @@ pub trait Place: Send + Sync + 'static {
     /// One more server over this place.
     async fn open(&self) -> Arc<dyn Store>;
 
+    /// One more server, which reaches this place through a wire. Asked only of kinds that are on a
+    /// server.
+    async fn open_through_a_wire(&self) -> (Arc<dyn Store>, Wire) {
+        unreachable!("this kind of store is in the same machine")
+    }
+
     /// All that an intruder could copy. Asked only of kinds that remember.
     async fn copy(&self) -> Vec<u8> {
         unreachable!("this kind of store forgets")
     }
 
-    /// Writes this text where the data of the only record is. Asked only of kinds that remember.
-    async fn spoil(&self, data: &str) {
-        unreachable!("this kind of store forgets {data}")
+    /// Writes this text where the data of the record under `id` is, the only one of this place.
+    /// Asked only of kinds that remember.
+    async fn spoil(&self, id: &Id, data: &str) {
+        unreachable!("this kind of store forgets {id}, and so {data}")
     }
 }

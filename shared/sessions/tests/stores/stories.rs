@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use browser::Browser;
 use libtest_mimic::Trial;
-use sessions::{Id, testing};
+use sessions::{
+    Id, Store,
+    testing::{self, Expired},
+};
 use sha2::{Digest, Sha256};
 use time::macros::datetime;
 use tracing::Level;
@@ -12,7 +15,7 @@ use tracing::Level;
 use crate::{
     helpers::{
         TwoServers, assert_removed, cookie_of, create, garage, get_with_cookie, id_of, listen,
-        load, logged, promise, record, stored, two_servers,
+        load, logged, outages, promise, record, stored, two_servers,
     },
     place::{Kind, Place},
 };
@@ -48,6 +51,14 @@ pub fn of(kind: &Kind) -> Vec<Trial> {
         TwoServers::over(place.open().await, place.open().await, place.open().await, place).await
     };
     trials.extend(two_servers::promises(&format!("{name}::"), two_servers));
+    if kind.is_on_a_server() {
+        let through_a_wire = move || async move {
+            let place = new_place().await;
+            let (store, wire) = place.open_through_a_wire().await;
+            (store, wire, place)
+        };
+        trials.extend(outages::promises(&format!("{name}::"), through_a_wire));
+    }
     let is_missing = kind.misses().is_some();
     trials.into_iter().map(|trial| trial.with_ignored_flag(is_missing)).collect()
 }
@@ -58,7 +69,13 @@ async fn browser(place: &Somewhere) -> Browser {
     Browser::open(garage(place.open().await))
 }
 
-async fn it_meets_every_requirement(_: Somewhere, kind: Kind) {
+async fn it_meets_every_requirement(place: Somewhere, kind: Kind) {
+    // The ids that one requirement names, in case that an earlier run was stopped in the middle and
+    // has left them on a server.
+    let store = place.open().await;
+    for id in [i128::MIN, i128::MAX, -1, 0, 1].map(Id) {
+        store.delete(&id).await.expect("the store answers");
+    }
     let places = parking_lot::Mutex::new(Vec::new());
     let open = async || {
         let place = (kind.new_place)().await;
@@ -98,18 +115,26 @@ async fn no_log_of_the_store_shows_a_session(place: Somewhere, _: Kind) {
     }
 }
 
-async fn dates_far_away_are_no_trouble(place: Somewhere, _: Kind) {
+async fn dates_far_away_are_no_trouble(place: Somewhere, kind: Kind) {
     let store = place.open().await;
-    for (expiry_date, is_found) in [
-        (datetime!(9999-12-31 23:59:59 UTC), true),
-        (datetime!(1970-01-01 00:00:00 UTC), false),
-        (datetime!(1969-12-31 23:59:59 UTC), false),
-        (datetime!(-9999-01-01 00:00:00 UTC), false),
+    let future =
+        sessions::Record { expiry_date: datetime!(9999-12-31 23:59:59 UTC), ..record("mini") };
+    create(&store, &future).await;
+    for expiry_date in [
+        datetime!(1970-01-01 00:00:00 UTC),
+        datetime!(1969-12-31 23:59:59 UTC),
+        datetime!(-9999-01-01 00:00:00 UTC),
     ] {
-        let far = sessions::Record { expiry_date, ..record("mini") };
-        create(&store, &far).await;
-        assert_eq!(load(&store, &far.id).await, is_found.then_some(far), "of {expiry_date}");
+        let past = sessions::Record { expiry_date, ..record("beetle") };
+        create(&store, &past).await;
+        assert_eq!(load(&store, &past.id).await, None, "of {expiry_date}");
     }
+    if let Expired::Cleared = kind.expired {
+        assert_eq!(store.clear_expired(10).await.expect("it clears"), 3);
+    }
+    assert_eq!(load(&store, &future.id).await.as_ref(), Some(&future));
+    // Otherwise it would stay on a server for as long.
+    assert_eq!(store.delete(&future.id).await.expect("the store answers"), Some(future));
 }
 
 async fn no_value_that_insert_accepts_costs_the_visitor_their_session(place: Somewhere, _: Kind) {
@@ -196,7 +221,7 @@ async fn a_record_that_cannot_be_decoded_is_an_empty_session_and_a_warning(
         visitor.post("/car", &[("my_car", "mini")]).await;
         let id = id_of(&visitor);
         listen();
-        place.spoil(data).await;
+        place.spoil(&id, data).await;
         // A cache would still have the sound one.
         let cookie = cookie_of(&visitor);
         let mut visitor = browser(&place).await;

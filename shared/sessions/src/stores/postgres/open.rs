@@ -19,12 +19,13 @@ use crate::stores::{
 /// a key that tells when an id is taken, and the rights to select, insert, update and delete.
 ///
 /// Arrays can be compared only if their types are the same. A single `integer` could be compared
-/// with a `bigint`, and is too small for a date after 2038.
+/// with a `bigint`, and is too small for a date after 2038. One column an array: of an `integer` and
+/// a `bigint`, PostgreSQL makes an array of `bigint`.
 const TRY: &str = "
     INSERT INTO session (id_hash, data, expiry_date, version)
     SELECT id_hash, data, expiry_date, version FROM session
     WHERE false AND ARRAY[id_hash] = ARRAY[''::bytea] AND ARRAY[data] = ARRAY[''::text]
-        AND ARRAY[expiry_date, version] = ARRAY[0::bigint, 0::bigint]
+        AND ARRAY[expiry_date] = ARRAY[0::bigint] AND ARRAY[version] = ARRAY[0::bigint]
     ON CONFLICT (id_hash) DO UPDATE SET version = excluded.version;
     DELETE FROM session WHERE false;";
 
@@ -82,7 +83,10 @@ fn parse(url: &str) -> Result<PgConnectOptions> {
             sqlx::Error::Configuration(problem) if problem.is::<Utf8Error>() => {
                 "a part of it is percent-encoded, and not UTF-8".to_owned()
             }
-            sqlx::Error::Configuration(problem) => problem.to_string(),
+            // Without the name that sqlx has for such problems.
+            sqlx::Error::Configuration(problem) => {
+                problem.to_string().replace("error with configuration: ", "")
+            }
             error => error.to_string(),
         })
     })?;

@@ -1,11 +1,28 @@
-//! The places of each kind of store.
+//! The places of each kind of store. Those that a cargo feature turns on have a file each.
+
+#[cfg(feature = "cached")]
+mod cached;
+#[cfg(feature = "file")]
+mod file;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "redis")]
+mod redis;
 
 use std::{fs, path::PathBuf, pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
-use sessions::{MemoryStore, OneServer, SqliteStore, Store};
+use sessions::{Id, MemoryStore, OneServer, SqliteStore, Store};
 use tempfile::TempDir;
 
+#[cfg(feature = "cached")]
+pub use self::cached::{cached_memory, cached_sqlite};
+#[cfg(feature = "file")]
+pub use self::file::file;
+#[cfg(feature = "postgres")]
+pub use self::postgres::{postgres, serializable_postgres};
+#[cfg(feature = "redis")]
+pub use self::redis::redis;
 use crate::{
     helpers::{execute, fresh_file, open_sqlite},
     place::Place,
@@ -67,7 +84,7 @@ impl Place for Sqlite {
         files.flat_map(|it| fs::read(it.expect("its file").path()).expect("its bytes")).collect()
     }
 
-    async fn spoil(&self, data: &str) {
+    async fn spoil(&self, _: &Id, data: &str) {
         let data = data.replace('\'', "''");
         assert_eq!(execute(&self.file, &format!("UPDATE session SET data = '{data}'")).await, 1);
     }
@@ -91,7 +108,7 @@ impl Place for Chosen {
         self.0.copy().await
     }
 
-    async fn spoil(&self, data: &str) {
-        self.0.spoil(data).await;
+    async fn spoil(&self, id: &Id, data: &str) {
+        self.0.spoil(id, data).await;
     }
 }
