@@ -35,8 +35,8 @@ async fn visitor(folder: &TempDir, store: &str) -> Browser {
     let store = store.replace(":sessions", &format!(":{}/sessions", folder.path().display()));
     let url: StoreUrl = store.parse().expect("a store");
     let library = Catalog::in_memory().await.expect("a library in memory");
-    let (sessions, _) = chapter_7::open(&url, Some(KEY)).await.expect("the store opens");
-    Browser::open(chapter_7::app(library, &url, sessions))
+    let sessions = chapter_7::open(&url, Some(KEY)).await.expect("the store opens");
+    Browser::open(chapter_7::app(library, &url, sessions.layer))
 }
 
 /// The page with a name for what differs from run to run.
@@ -282,15 +282,6 @@ async fn what_has_expired_is_cleared_in_the_background_where_it_would_stay() {
         };
         tokio::time::timeout(WATCHDOG, cleared).await.expect("it clears its store");
         drop(server);
-    }
-}
-
-#[tokio::test]
-async fn every_store_is_cleared_and_a_cookie_needs_no_clearing() {
-    for (store, is_cleared) in [("memory", true), ("cached+memory", true), ("cookie:", false)] {
-        let url: StoreUrl = store.parse().expect("a store");
-        let (_, clearing) = chapter_7::open(&url, Some(KEY)).await.expect("the store opens");
-        assert_eq!(clearing.is_some(), is_cleared, "{store}");
     }
 }
 

@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
+use site::IsVisit;
 
 const VISITS: &str = "visits";
 
@@ -24,9 +25,10 @@ pub fn app() -> Router {
     )
 }
 
-async fn count_visit(headers: HeaderMap) -> Response {
-    // Count first, so a newcomer reads "1 time", not "0 times".
-    let visits = visits_so_far(&headers).saturating_add(1);
+async fn count_visit(IsVisit(is_visit): IsVisit, headers: HeaderMap) -> Response {
+    // Count first, so a newcomer reads "1 time", not "0 times". A browser that fetches a page ahead
+    // of a click, or asks for its headers only (HEAD), is not a visit.
+    let visits = visits_so_far(&headers).saturating_add(u32::from(is_visit));
     let set_cookie = set_visits(visits);
     let page = Home { visits, sent: cookie_lines(&headers), told: &set_cookie };
     // Without Vary, a cache between here and there may show one visitor's page to another.

@@ -8,19 +8,23 @@ use std::collections::BTreeMap;
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
-    Form, Router,
+    Router,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
 use serde::Deserialize;
+use site::Form;
 use tower_sessions::{
     MemoryStore, Session, SessionManagerLayer, SessionStore, cookie::SameSite, session,
     session_store,
 };
 
 const MY_CAR: &str = "my_car";
+
+/// Characters.
+const LONGEST_NAME: usize = 40;
 
 /// The whole chapter. Its sessions are kept in memory: they go when the program ends.
 pub fn app() -> Router {
@@ -58,6 +62,10 @@ async fn set_car(session: Session, Form(form): Form<CarForm>) -> Result<Redirect
     let my_car = form.my_car.trim();
     if my_car.is_empty() {
         return Err(Problem::NoName);
+    }
+    // What a visitor sends is kept in this server's memory, so it has a limit.
+    if my_car.chars().count() > LONGEST_NAME {
+        return Err(Problem::LongName);
     }
     session.insert(MY_CAR, my_car).await?;
     // 303: the browser fetches the page anew, so reloading it does not post the form again.
@@ -140,6 +148,8 @@ enum Problem {
     NotInSession(&'static str),
     #[error("A car needs a name. Go back and type one.")]
     NoName,
+    #[error("That name is too long: a car has 40 characters at most. Go back and shorten it.")]
+    LongName,
     #[error(transparent)]
     Session(#[from] session::Error),
     #[error(transparent)]
@@ -150,7 +160,9 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         match self {
             Problem::NotInSession(_) => (StatusCode::NOT_FOUND, self.to_string()).into_response(),
-            Problem::NoName => (StatusCode::BAD_REQUEST, self.to_string()).into_response(),
+            Problem::NoName | Problem::LongName => {
+                (StatusCode::BAD_REQUEST, self.to_string()).into_response()
+            }
             Problem::Session(_) | Problem::Store(_) => site::server_error(self),
         }
     }

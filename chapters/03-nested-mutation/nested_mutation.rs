@@ -9,12 +9,13 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
     Extension, Router,
-    extract::{Query, Request, State},
+    extract::{Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
+use site::Query;
 use tokio::sync::Mutex;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, cookie::SameSite, session};
 

@@ -1,11 +1,13 @@
 //! Serves chapter 4. Run: `just run chapter-4`
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
-use axum::Router;
 use catalog::Catalog;
 use clap::Parser;
-use sessions::SqliteStore;
+use sessions::{Clearing, SqliteStore, Store};
+
+/// How often expired sessions are cleared.
+const CLEARED_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// LocalLibrary's home page, with a visit counter that survives a restart.
 #[derive(Parser)]
@@ -19,16 +21,21 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
-    let tries = ["reload the page, restart the server, reload", "open a private window"];
-    match open(&options.database).await {
-        Ok(app) => options.server.serve(app, &tries).await,
-        Err(problem) => site::exit_with(problem),
-    }
+    serve(Options::parse()).await.unwrap_or_else(site::exit_with)
 }
 
-async fn open(database: &PathBuf) -> Result<Router, Box<dyn Error>> {
-    let library = Catalog::open(database).await?;
-    let store = SqliteStore::open(database).await?;
-    Ok(chapter_4::app(library, store))
+async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
+    let library = Catalog::open(&options.database).await?;
+    let store = SqliteStore::open(&options.database).await?;
+    let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
+
+    let app = chapter_4::app(library.clone(), store.clone());
+    let tries = ["reload the page, restart the server, reload", "open a private window"];
+    let code = options.server.serve(app, &tries).await;
+
+    // Now the one file holds everything: it can be copied.
+    clearing.stop().await;
+    store.close().await;
+    library.close().await;
+    Ok(code)
 }

@@ -13,6 +13,7 @@ use axum::{
 };
 use catalog::{Catalog, Counts};
 use sessions::{Session, SessionLayer, Store};
+use site::IsVisit;
 
 const NUM_VISITS: &str = "num_visits";
 
@@ -27,12 +28,20 @@ pub fn app(library: Catalog, store: impl Store) -> Router {
     site::with_look(routes)
 }
 
-async fn show_home(session: Session, State(library): State<Catalog>) -> Result<Home, Problem> {
+async fn show_home(
+    IsVisit(is_visit): IsVisit,
+    session: Session,
+    State(library): State<Catalog>,
+) -> Result<Home, Problem> {
     let counts = library.counts().await?;
 
-    // Count first, so a newcomer reads "1 time", not "0 times".
-    let num_visits = session.get(NUM_VISITS)?.unwrap_or(0) + 1;
-    session.insert(NUM_VISITS, num_visits)?;
+    let mut num_visits = session.get(NUM_VISITS)?.unwrap_or(0);
+    // Not every GET is a visit: browsers fetch pages ahead of a click, and HEAD shows no page.
+    if is_visit {
+        // Count first, so a newcomer reads "1 time", not "0 times".
+        num_visits += 1;
+        session.insert(NUM_VISITS, num_visits)?;
+    }
 
     Ok(Home { counts, num_visits })
 }

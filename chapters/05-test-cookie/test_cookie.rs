@@ -11,6 +11,7 @@ use axum::{
     routing::get,
 };
 use sessions::{Error, Session, SessionLayer, Store};
+use site::IsVisit;
 
 const NUM_VISITS: &str = "num_visits";
 
@@ -30,7 +31,10 @@ pub fn app(store: impl Store) -> Router {
     site::with_look(routes)
 }
 
-async fn count_visit(session: Session) -> Result<Response, Error> {
+async fn count_visit(
+    IsVisit(is_visit): IsVisit,
+    session: Session,
+) -> Result<Response, Error> {
     // A stranger, or a browser that keeps no cookies? One request cannot tell them apart. So
     // leave a mark, and let the next request look for it.
     let Some(num_visits) = session.get::<u64>(NUM_VISITS)? else {
@@ -38,8 +42,10 @@ async fn count_visit(session: Session) -> Result<Response, Error> {
         return Ok(Redirect::to("/counter/check").into_response());
     };
 
-    let num_visits = num_visits + 1;
-    session.insert(NUM_VISITS, num_visits)?;
+    let num_visits = num_visits + u64::from(is_visit);
+    if is_visit {
+        session.insert(NUM_VISITS, num_visits)?;
+    }
     Ok(Counter { num_visits }.into_response())
 }
 

@@ -6,7 +6,7 @@
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
-    Form, Router,
+    Router,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect, Response},
@@ -14,6 +14,7 @@ use axum::{
 };
 use serde::Deserialize;
 use sessions::{Error, Expiry, Session, SessionLayer, SqliteStore, Store};
+use site::Form;
 use time::{
     Duration, OffsetDateTime, PrimitiveDateTime, format_description::StaticFormatDescription,
     macros::format_description,

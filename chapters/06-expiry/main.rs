@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use sessions::{Clearing, SqliteStore};
+use sessions::{Clearing, SqliteStore, Store};
 
 /// Sessions that end as their visitors choose, and a store that is cleared of those that have.
 #[derive(Parser)]
@@ -44,7 +44,7 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
     let store = open(&options.database).await?;
     let clearing = Clearing::start(store.clone(), Duration::from_secs(60));
 
-    let app = chapter_6::app(store, options.save_every_request);
+    let app = chapter_6::app(store.clone(), options.save_every_request);
     let tries = [
         "choose 60 idle seconds, and for a minute do nothing but reload",
         "cargo run -p chapter-6 -- clear-expired",
@@ -52,6 +52,7 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
     let code = options.server.serve(app, &tries).await;
 
     clearing.stop().await;
+    store.close().await;
     Ok(code)
 }
 
@@ -62,6 +63,7 @@ async fn clear_expired(database: &Path) -> Result<ExitCode, String> {
     }
     let store = open(database).await?;
     let cleared = sessions::clear_expired(&store).await.map_err(|error| error.to_string())?;
+    store.close().await;
     println!("Expired sessions removed: {cleared}");
     Ok(ExitCode::SUCCESS)
 }

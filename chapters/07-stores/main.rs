@@ -38,17 +38,16 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let keys = env::var_os("SESSION_KEYS");
     let keys = keys.as_deref().map(|keys| keys.to_string_lossy());
     let library = Catalog::open(&options.database).await?;
-    let (sessions, clearing) = chapter_7::open(&url, keys.as_deref()).await?;
+    let sessions = chapter_7::open(&url, keys.as_deref()).await?;
 
-    let app = chapter_7::app(library, &url, sessions);
+    let app = chapter_7::app(library.clone(), &url, sessions.layer.clone());
     let tries = [
         "restart the server, reload",
         "start a second server with the same --store, and go to both",
     ];
     let code = options.server.serve(app, &tries).await;
 
-    if let Some(clearing) = clearing {
-        clearing.stop().await;
-    }
+    sessions.close().await;
+    library.close().await;
     Ok(code)
 }

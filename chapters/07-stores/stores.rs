@@ -19,6 +19,8 @@ use sessions::{
     SessionLayer, SqliteStore, Store, StoreError,
 };
 
+use site::IsVisit;
+
 mod store_url;
 
 use store_url::Kind;
@@ -42,38 +44,61 @@ pub fn app(library: Catalog, url: &StoreUrl, sessions: SessionLayer) -> Router {
     site::with_look(routes)
 }
 
-async fn show_home(session: Session, State(server): State<Server>) -> Result<Home, Problem> {
+async fn show_home(
+    IsVisit(is_visit): IsVisit,
+    session: Session,
+    State(server): State<Server>,
+) -> Result<Home, Problem> {
     let counts = server.library.counts().await?;
 
     // Another server may count this visitor in the same moment. `get` and `insert` would lose one
     // of the two visits; `update` loses none. Chapter 9 shows both.
-    let num_visits = session.update(NUM_VISITS, |visits: &mut u64| *visits += 1).await?;
+    let num_visits = match is_visit {
+        true => session.update(NUM_VISITS, |visits: &mut u64| *visits += 1).await?,
+        false => session.get(NUM_VISITS)?.unwrap_or(0),
+    };
 
     Ok(Home { counts, num_visits, store: server.store, process: std::process::id() })
 }
 
-/// Opens the store, and starts to clear it, for as long as the [`Clearing`] lives.
+/// What [`open`] has opened: the layer for [`app`], and the store to close when the server ends.
+pub struct Opened {
+    /// Keeps its sessions in the store.
+    pub layer: SessionLayer,
+    /// None for `cookie:`, which has no store.
+    store: Option<(Arc<dyn Store>, Clearing)>,
+}
+
+impl Opened {
+    /// Stops the clearing, and closes the store, so that its file holds everything.
+    pub async fn close(self) {
+        if let Some((store, clearing)) = self.store {
+            clearing.stop().await;
+            store.close().await;
+        }
+    }
+}
+
+/// Opens the store, and starts to clear it.
 ///
 /// `keys` are for `cookie:`, the newest first; without any it makes one and warns.
 ///
 /// # Errors
 ///
 /// [`Unusable`], if sessions cannot be kept there.
-pub async fn open(
-    url: &StoreUrl,
-    keys: Option<&str>,
-) -> Result<(SessionLayer, Option<Clearing>), Unusable> {
+pub async fn open(url: &StoreUrl, keys: Option<&str>) -> Result<Opened, Unusable> {
     if let Kind::Cookie = url.kind {
         let keys = encryption_keys(keys)?;
         let layer = SessionLayer::encrypted_cookie_builder(keys).cookie_name(COOKIE).build();
-        return Ok((layer.expect("a cookie may have this name"), None));
+        return Ok(Opened { layer: layer.expect("a cookie may have this name"), store: None });
     }
     // The error says what was tried, and what to do.
     let store = open_store(&url.kind).await.map_err(|why| Unusable(why.to_string()))?;
     let store = if url.cached { Arc::new(Cached::new(store, CACHED_FOR)) } else { store };
     let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
-    let layer = SessionLayer::builder(store).cookie_name(COOKIE).build();
-    Ok((layer.expect("a cookie may have this name"), Some(clearing)))
+    let layer = SessionLayer::builder(store.clone()).cookie_name(COOKIE).build();
+    let layer = layer.expect("a cookie may have this name");
+    Ok(Opened { layer, store: Some((store, clearing)) })
 }
 
 async fn open_store(kind: &Kind) -> Result<Arc<dyn Store>, StoreError> {

@@ -1,12 +1,14 @@
 //! Serves chapter 8. Run: `just run chapter-8`
 
-use std::{error::Error, path::PathBuf, process::ExitCode};
+use std::{error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
-use axum::Router;
 use catalog::Catalog;
 use chapter_8::Notice;
 use clap::Parser;
-use sessions::SqliteStore;
+use sessions::{Clearing, SqliteStore, Store};
+
+/// How often expired sessions are cleared.
+const CLEARED_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// With another text goes another number, or those who dismissed the old one never see it.
 const NOTICE: Notice =
@@ -24,20 +26,24 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
+    serve(Options::parse()).await.unwrap_or_else(site::exit_with)
+}
+
+async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
+    let library = Catalog::open(&options.database).await?;
+    let store = SqliteStore::open(&options.database).await?;
+    let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
+
+    let app = chapter_8::app(library.clone(), store.clone(), NOTICE);
     let tries = [
         "ask for 20 books a page, in the dark, at {address}/preferences",
         "forbid cookies for this site, and ask again",
         "dismiss the notice, then change its number in main.rs and start again",
     ];
-    match open(&options.database).await {
-        Ok(app) => options.server.serve(app, &tries).await,
-        Err(problem) => site::exit_with(problem),
-    }
-}
+    let code = options.server.serve(app, &tries).await;
 
-async fn open(database: &PathBuf) -> Result<Router, Box<dyn Error>> {
-    let library = Catalog::open(database).await?;
-    let store = SqliteStore::open(database).await?;
-    Ok(chapter_8::app(library, store, NOTICE))
+    clearing.stop().await;
+    store.close().await;
+    library.close().await;
+    Ok(code)
 }

@@ -8,8 +8,8 @@ mod catalogue;
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
-    Form, Router,
-    extract::{FromRequestParts, Query, State, rejection::FormRejection},
+    Router,
+    extract::{FromRequestParts, Query, State},
     http::{Uri, request::Parts},
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -17,6 +17,7 @@ use axum::{
 use catalog::Catalog;
 use serde::{Deserialize, Serialize};
 use sessions::{Error, Session, SessionLayer, Store};
+use site::{Form, Rejection};
 
 const PREFERENCES: &str = "preferences";
 
@@ -47,7 +48,7 @@ async fn show_form(reader: Reader) -> PreferencesForm {
 
 async fn save_preferences(
     mut reader: Reader,
-    form: Result<Form<Preferences>, FormRejection>,
+    form: Result<Form<Preferences>, Rejection>,
 ) -> Result<Response, Error> {
     let chosen = match form {
         Ok(Form(chosen)) => chosen,

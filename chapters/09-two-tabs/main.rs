@@ -11,8 +11,11 @@ use std::{
 
 use chapter_9::Pause;
 use clap::Parser;
-use sessions::SqliteStore;
+use sessions::{Clearing, SqliteStore, Store, StoreError};
 use tokio::sync::Semaphore;
+
+/// How often expired sessions are cleared.
+const CLEARED_EVERY: Duration = Duration::from_secs(60 * 60);
 
 /// A lost update, shown, and then none lost.
 #[derive(Parser)]
@@ -32,13 +35,20 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = Options::parse();
+    serve(Options::parse()).await.unwrap_or_else(site::exit_with)
+}
+
+async fn serve(options: Options) -> Result<ExitCode, StoreError> {
+    let store = SqliteStore::open(&options.database).await?;
+    let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
+
     let pause = if options.until_enter { until_enter() } else { so_long(options.slow) };
     let tries = ["add a book slowly in one tab, and two quickly in another"];
-    match SqliteStore::open(&options.database).await {
-        Ok(store) => options.server.serve(chapter_9::app(store, pause), &tries).await,
-        Err(error) => site::exit_with(error),
-    }
+    let code = options.server.serve(chapter_9::app(store.clone(), pause), &tries).await;
+
+    clearing.stop().await;
+    store.close().await;
+    Ok(code)
 }
 
 fn so_long(seconds: u64) -> Pause {

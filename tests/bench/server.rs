@@ -142,8 +142,8 @@ pub async fn serve_store(url: &str) -> Result<()> {
     let library = Catalog::open("library.sqlite").await?;
     let keys = std::env::var("SESSION_KEYS").ok();
     // The clearing runs while the variable lives.
-    let (sessions, _clearing) = chapter_7::open(&url, keys.as_deref()).await?;
-    let routes = chapter_7::app(library, &url, sessions);
+    let sessions = chapter_7::open(&url, keys.as_deref()).await?;
+    let routes = chapter_7::app(library, &url, sessions.layer.clone());
     let ended = tokio::task::spawn_blocking(|| io::copy(&mut io::stdin(), &mut io::sink()));
     tokio::select! {
         served = axum::serve(listen().await?, routes) => Ok(served?),

@@ -208,6 +208,10 @@ impl Store for Cached {
         // What has expired is not returned from memory either.
         self.store.clear_expired(limit).await
     }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
 }
 
 #[cfg(test)]

@@ -135,7 +135,7 @@ pub enum Outcome {
 ///
 /// # Errors
 ///
-/// All five methods: [`Error::Backend`] if the store is out of reach or broken, [`Error::Decode`]
+/// All that ask the store: [`Error::Backend`] if the store is out of reach or broken, [`Error::Decode`]
 /// if a stored record cannot be read.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
@@ -222,6 +222,19 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         let _ = limit;
         Err(Error::Backend("this store cannot clear its expired sessions".to_owned()))
     }
+
+    /// Finishes what is under way and closes files and connections, when a server has ended. From
+    /// then on the store may answer with an error. A store that holds nothing open has nothing to
+    /// do.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # use sessions::{MemoryStore, Store};
+    /// MemoryStore::default().close().await;
+    /// # }
+    /// ```
+    async fn close(&self) {}
 }
 
 /// An `Arc<dyn Store>` holds a store of any kind, for a program that chooses one when it starts.
@@ -266,5 +279,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     async fn clear_expired(&self, limit: u32) -> Result<u64> {
         (**self).clear_expired(limit).await
+    }
+
+    async fn close(&self) {
+        (**self).close().await;
     }
 }

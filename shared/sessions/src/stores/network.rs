@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tower_sessions::session_store::Error;
 
-use super::PATIENCE;
+pub(crate) use super::no_answer;
 
 /// A connection that has rested for longer is asked whether it is alive, and may take as long to
 /// answer.
@@ -13,11 +13,6 @@ pub(crate) const FRESH: Duration = Duration::from_secs(1);
 
 /// What to do if the server does not answer when the program starts.
 pub(crate) const START: &str = ": start the server, or correct the host and the port in the URL";
-
-/// What a request that waited for too long is told.
-pub(crate) fn no_answer() -> String {
-    format!("no answer within {} seconds", PATIENCE.as_secs())
-}
 
 /// Says what is wrong with a URL, and shows no more of it than its scheme: there may be a password
 /// in the rest.

@@ -317,6 +317,24 @@ async fn another_server_shows_a_session_that_was_ended_until_it_tries_to_change_
 }
 
 #[tokio::test]
+async fn an_id_that_another_server_moved_away_from_changes_nothing_in_the_session() {
+    let mut site = two_caches(LONG).await;
+    let visitor = &mut site.visitor;
+    visitor.get("/there").await;
+    let planted = cookie_of(visitor);
+    visitor.post("/here/cycle", &[]).await;
+    let mut attacker = visitor.private_window();
+
+    // That server has the session under the old id in its memory.
+    let page = post_with_cookie(&mut attacker, "/there/car", &planted, "wheels=stolen").await;
+
+    assert_eq!(page.status(), StatusCode::CONFLICT);
+    assert_no_cookie(page, "the new id is not for everybody");
+    let keys = visitor.post("/here/keys", &[]).await.body().to_owned();
+    assert!(!keys.contains("wheels"), "{keys}");
+}
+
+#[tokio::test]
 async fn another_server_shows_an_older_page_until_it_changes_the_session() {
     let mut site = two_caches(LONG).await;
     let visitor = &mut site.visitor;

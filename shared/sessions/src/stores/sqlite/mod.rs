@@ -92,26 +92,6 @@ impl SqliteStore {
         let sweep = Arc::new(Mutex::new(Sweep::new(database.connection())));
         Ok(SqliteStore { batches: Batches::start(database), sweep })
     }
-
-    /// Waits for the writes that are under way, and moves all that is in the write-ahead log into
-    /// the file: then the file alone holds every session, and can be copied. From then on the store
-    /// answers with an error.
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), sessions::Error> {
-    /// # let folder = tempfile::tempdir().expect("a folder");
-    /// # let file = folder.path().join("library.sqlite");
-    /// let store = sessions::SqliteStore::open(file).await?;
-    /// // … serve visitors, and when the server ends:
-    /// store.close().await;
-    /// # Ok(()) }
-    /// ```
-    pub async fn close(&self) {
-        // SQLite moves the log into the file when the last connection closes.
-        self.sweep.lock().await.close().await;
-        self.batches.close().await;
-    }
 }
 
 #[async_trait]
@@ -137,6 +117,14 @@ impl Store for SqliteStore {
     async fn clear_expired(&self, limit: u32) -> Result<u64> {
         let expired = self.sweep.lock().await.next(limit).await?;
         Ok(self.batches.write(Write::Clear(expired)).await?.cleared())
+    }
+
+    /// Waits for the writes that are under way, and moves all that is in the write-ahead log into
+    /// the file: then the file alone holds every session, and can be copied.
+    async fn close(&self) {
+        // SQLite moves the log into the file when the last connection closes.
+        self.sweep.lock().await.close().await;
+        self.batches.close().await;
     }
 }
 
