@@ -8,7 +8,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use browser::Browser;
-use sessions::{Error, Id, Session, SessionLayer, Store};
+use sessions::{Error, Id, MemoryStore, Session, SessionLayer, Store};
 use tokio::sync::Barrier;
 
 use super::{Gate, id_of};
@@ -48,6 +48,17 @@ pub async fn with_a_mini(app: Router) -> (Browser, Id) {
     visitor.post("/car", &[("my_car", "mini")]).await;
     let id = id_of(&visitor);
     (visitor, id)
+}
+
+/// A visitor of `routes`, whose sessions live in memory.
+pub fn open(routes: Router) -> Browser {
+    Browser::open(routes.layer(SessionLayer::new(MemoryStore::default())))
+}
+
+/// One request of a newcomer, with the assertions in its handler.
+pub async fn in_a_newcomers_request(handler: fn(Session) -> Result<(), Error>) {
+    let mut newcomer = open(Router::new().route("/", get(async move |session| handler(session))));
+    assert_eq!(newcomer.get("/").await.status(), 200);
 }
 
 /// How many requests come to `/count/together` before one of them counts.

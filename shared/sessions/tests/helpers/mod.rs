@@ -35,7 +35,7 @@ pub use cookie::{
     MADE_UP, assert_no_cookie, assert_removed, cookie_of, get_with_cookie, id_of, post_with_cookie,
     the_cookie,
 };
-pub use garage::{MANY, garage, slow_garage, with_a_mini};
+pub use garage::{MANY, garage, in_a_newcomers_request, open, slow_garage, with_a_mini};
 pub use gate::{Gate, during};
 pub use logs::{listen, logged};
 pub(crate) use promise::promises;

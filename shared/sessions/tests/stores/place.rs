@@ -29,6 +29,8 @@ impl Kind {
         Kind { remembers: false, ..self }
     }
 
+    /// It needs a server, and this environment variable names it.
+    #[allow(dead_code, reason = "no store without a cargo feature needs one")]
     pub fn needs(self, variable: &'static str) -> Kind {
         Kind { needs: Some(variable), ..self }
     }
