@@ -75,15 +75,42 @@ pub fn slow_garage(store: impl Store, gate: &Gate, start: &Arc<Barrier>) -> Rout
         .route("/slow/car", slow(|session| session.insert("my_car", "a late car")))
         .route("/slow/mini", slow(|session| session.insert("my_car", "mini")))
         .route("/slow/colour", slow(|session| session.insert("colour", "red")))
-        .route("/slow/forget", slow(|session| done(drop(session.remove("my_car")))))
-        .route("/slow/clear", slow(|session| done(session.clear())))
-        .route("/slow/cycle", slow(|session| done(session.cycle_id())))
-        .route("/slow/expiry", slow(|session| done(session.set_expiry(None))))
+        .route(
+            "/slow/forget",
+            slow(|session| {
+                session.remove("my_car");
+                Ok(())
+            }),
+        )
+        .route(
+            "/slow/clear",
+            slow(|session| {
+                session.clear();
+                Ok(())
+            }),
+        )
+        .route(
+            "/slow/cycle",
+            slow(|session| {
+                session.cycle_id();
+                Ok(())
+            }),
+        )
+        .route(
+            "/slow/expiry",
+            slow(|session| {
+                session.set_expiry(None);
+                Ok(())
+            }),
+        )
         .route(
             "/slow/nested",
             slow(|session| {
                 *session.get_mut("my_car").expect("a car") = "a late car".into();
-                done(session.set_modified(true))
+                {
+                    session.set_modified(true);
+                    Ok(())
+                }
             }),
         )
         .route(
@@ -153,10 +180,6 @@ fn slow(gate: &Gate, change: fn(&Session) -> Result<(), Error>) -> MethodRouter 
         gate.wait().await;
         change(&session)
     })
-}
-
-fn done(_: ()) -> Result<(), Error> {
-    Ok(())
 }
 
 async fn count(session: &Session) -> Result<String, Error> {
