@@ -198,5 +198,5 @@ async fn to_drop_it_ends_the_background_task_as_well() {
 #[tokio::test]
 #[should_panic(expected = "a period of zero")]
 async fn a_period_of_zero_is_refused_at_the_start() {
-    let _ = Clearing::start(MemoryStore::default(), Duration::ZERO);
+    let _refused = Clearing::start(MemoryStore::default(), Duration::ZERO);
 }

@@ -237,6 +237,9 @@ async fn no_choice_is_too_far_away_for_the_cookie_and_the_store() {
         Expiry::AtDateTime(datetime!(9999-12-31 22:30:00 -2)),
         Expiry::AtDateTime(datetime!(9999-12-31 23:59:59.5 UTC)),
     ] {
+        let (_, date, _) = told(usual(), Some(choice)).await;
+        assert!(date <= last + Duration::nanoseconds(999_999_999), "{date} with {choice:?}");
+
         let (_folder, file) = fresh_file();
         let store = open_sqlite(&file).await;
         let mut visitor = Browser::open(choosing(store.clone(), Some(choice)));

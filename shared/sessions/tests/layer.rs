@@ -100,16 +100,25 @@ async fn a_layer_in_a_nested_router_sees_the_path_that_the_browser_sees() {
 
 #[tokio::test]
 async fn a_layer_that_is_applied_twice_is_one() {
+    /// Between the two, so it has the session of the outer one.
+    async fn note(session: Session, request: AxumRequest, next: Next) -> axum::response::Response {
+        let response = next.run(request).await;
+        session.insert("seen_by", "the middleware").expect("it fits");
+        response
+    }
     let store = Watched::<MemoryStore>::default();
-    let twice =
-        routes().layer(SessionLayer::new(store.clone())).layer(SessionLayer::new(store.clone()));
+    let twice = routes()
+        .layer(SessionLayer::new(store.clone()))
+        .layer(middleware::from_fn(note))
+        .layer(SessionLayer::new(store.clone()));
     let mut visitor = Browser::open(twice);
 
     assert_eq!(visitor.post("/car", &[]).await.set_cookies().len(), 1);
     assert_eq!(store.take_calls(), ["create"]);
+    let data = load(&store, &id_of(&visitor)).await.expect("a record").data;
+    assert_eq!(data.len(), 2, "what both have stored: {data:?}");
+    store.take_calls();
     assert_eq!(visitor.get("/").await.body(), "mini");
-    assert_eq!(store.take_calls(), ["load"]);
-    assert_eq!(visitor.post("/car", &[]).await.set_cookies().len(), 1);
     assert_eq!(store.take_calls(), ["load", "swap"]);
 }
 

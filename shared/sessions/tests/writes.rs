@@ -1,4 +1,4 @@
-//! When the store is asked, when a cookie is sent and whose id it bears, and when a cache has to
+//! When the store is asked, when a cookie is sent and whose id it holds, and when a cache has to
 //! know.
 
 mod helpers;

@@ -8,7 +8,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use browser::Browser;
-use sessions::{Error, Id, Session, SessionLayer, Store};
+use sessions::{Error, Id, MemoryStore, Session, SessionLayer, Store};
 use tokio::sync::Barrier;
 
 use super::{Gate, id_of};
@@ -50,6 +50,17 @@ pub async fn with_a_mini(app: Router) -> (Browser, Id) {
     (visitor, id)
 }
 
+/// A visitor of `routes`, whose sessions live in memory.
+pub fn open(routes: Router) -> Browser {
+    Browser::open(routes.layer(SessionLayer::new(MemoryStore::default())))
+}
+
+/// One request of a newcomer, with the assertions in its handler.
+pub async fn in_a_newcomers_request(handler: fn(Session) -> Result<(), Error>) {
+    let mut newcomer = open(Router::new().route("/", get(async move |session| handler(session))));
+    assert_eq!(newcomer.get("/").await.status(), 200);
+}
+
 /// How many requests come to `/count/together` before one of them counts.
 pub const MANY: usize = 12;
 
@@ -64,15 +75,42 @@ pub fn slow_garage(store: impl Store, gate: &Gate, start: &Arc<Barrier>) -> Rout
         .route("/slow/car", slow(|session| session.insert("my_car", "a late car")))
         .route("/slow/mini", slow(|session| session.insert("my_car", "mini")))
         .route("/slow/colour", slow(|session| session.insert("colour", "red")))
-        .route("/slow/forget", slow(|session| done(drop(session.remove("my_car")))))
-        .route("/slow/clear", slow(|session| done(session.clear())))
-        .route("/slow/cycle", slow(|session| done(session.cycle_id())))
-        .route("/slow/expiry", slow(|session| done(session.set_expiry(None))))
+        .route(
+            "/slow/forget",
+            slow(|session| {
+                session.remove("my_car");
+                Ok(())
+            }),
+        )
+        .route(
+            "/slow/clear",
+            slow(|session| {
+                session.clear();
+                Ok(())
+            }),
+        )
+        .route(
+            "/slow/cycle",
+            slow(|session| {
+                session.cycle_id();
+                Ok(())
+            }),
+        )
+        .route(
+            "/slow/expiry",
+            slow(|session| {
+                session.set_expiry(None);
+                Ok(())
+            }),
+        )
         .route(
             "/slow/nested",
             slow(|session| {
                 *session.get_mut("my_car").expect("a car") = "a late car".into();
-                done(session.set_modified(true))
+                {
+                    session.set_modified(true);
+                    Ok(())
+                }
             }),
         )
         .route(
@@ -142,10 +180,6 @@ fn slow(gate: &Gate, change: fn(&Session) -> Result<(), Error>) -> MethodRouter 
         gate.wait().await;
         change(&session)
     })
-}
-
-fn done(_: ()) -> Result<(), Error> {
-    Ok(())
 }
 
 async fn count(session: &Session) -> Result<String, Error> {

@@ -46,7 +46,7 @@ pub use cookie::{
 };
 #[cfg(feature = "file")]
 pub use folder::{files, fresh_folder, open_folder, the_file};
-pub use garage::{MANY, garage, slow_garage, with_a_mini};
+pub use garage::{MANY, garage, in_a_newcomers_request, open, slow_garage, with_a_mini};
 pub use gate::{Gate, during};
 pub use logs::{listen, logged};
 pub(crate) use promise::promises;

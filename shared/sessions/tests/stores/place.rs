@@ -31,7 +31,8 @@ impl Kind {
         Kind { remembers: false, ..self }
     }
 
-    #[allow(dead_code, reason = "without cargo features, no kind needs a server")]
+    /// It needs a server, and this environment variable names it.
+    #[allow(dead_code, reason = "no store without a cargo feature needs one")]
     pub fn needs(self, variable: &'static str) -> Kind {
         Kind { needs: Some(variable), ..self }
     }

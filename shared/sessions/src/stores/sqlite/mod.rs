@@ -133,7 +133,7 @@ impl Store for SqliteStore {
 
 async fn load(db: &mut SqliteConnection, id_hash: &IdHash) -> sqlx::Result<Option<Columns>> {
     let row = sqlx::query_as(
-        "SELECT CAST(data AS BLOB), expiry_date, version FROM session
+        "SELECT data, expiry_date, version FROM session
          WHERE prefix = ? AND id_hash = ? AND expiry_date > ?",
     )
     .bind(prefix(id_hash))
@@ -195,7 +195,7 @@ async fn compare_and_swap(
 async fn delete(db: &mut SqliteConnection, id_hash: &IdHash) -> sqlx::Result<Option<Columns>> {
     let row = sqlx::query_as(
         "DELETE FROM session WHERE prefix = ? AND id_hash = ?
-         RETURNING CAST(data AS BLOB), expiry_date, version",
+         RETURNING data, expiry_date, version",
     )
     .bind(prefix(id_hash))
     .bind(id_hash)
