@@ -31,10 +31,7 @@ pub fn app(store: impl Store) -> Router {
     site::with_look(routes)
 }
 
-async fn count_visit(
-    IsVisit(is_visit): IsVisit,
-    session: Session,
-) -> Result<Response, Error> {
+async fn count_visit(IsVisit(is_visit): IsVisit, session: Session) -> Result<Response, Error> {
     // A stranger, or a browser that keeps no cookies? One request cannot tell them apart. So
     // leave a mark, and let the next request look for it.
     let Some(num_visits) = session.get::<u64>(NUM_VISITS)? else {
