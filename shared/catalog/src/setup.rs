@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Connection, SqlSafeStr, SqliteConnection, SqlitePool};
+use sqlx::{AssertSqlSafe, Connection, SqlSafeStr, SqliteConnection, SqlitePool};
 
 use crate::error::{BUSY, primary_code};
 
@@ -17,14 +17,16 @@ const WAL_PAUSE: Duration = Duration::from_millis(5);
 /// A list by hand instead of `sqlx::migrate!`: that macro would compile sqlx and SQLite a second
 /// time, for the compiler's own use.
 fn migrations() -> Migrator {
-    let library = include_str!("../migrations/0001_library.sql").into_sql_str();
-    Migrator::with_migrations(vec![Migration::new(
-        1,
-        "library".into(),
-        MigrationType::Simple,
-        library,
-        false,
-    )])
+    let library = include_str!("../migrations/0001_library.sql");
+    Migrator::with_migrations(vec![migration(1, "library", library)])
+}
+
+/// The checksum of a migration that was applied is in the file and must never change. So it is
+/// taken of lines that end in LF, however git has checked the source out.
+fn migration(version: i64, description: &'static str, sql: &str) -> Migration {
+    // Safe: it is a file of this crate.
+    let sql = AssertSqlSafe(sql.replace("\r\n", "\n")).into_sql_str();
+    Migration::new(version, description.into(), MigrationType::Simple, sql, false)
 }
 
 /// Makes the pool's database a library: its tables up to date and, if it had none, filled.
@@ -89,6 +91,15 @@ mod tests {
         let result = prepare(&pool, Duration::ZERO).await;
         pool.close().await;
         result
+    }
+
+    #[test]
+    fn a_checkout_with_the_line_ends_of_windows_has_the_same_checksums() {
+        let lf = include_str!("../migrations/0001_library.sql").replace("\r\n", "\n");
+        let crlf = lf.replace('\n', "\r\n");
+        assert_ne!(lf, crlf);
+
+        assert_eq!(migration(1, "library", &crlf).checksum, migration(1, "library", &lf).checksum);
     }
 
     // Eight starts at once rarely meet in just this moment, so here one holds the file on purpose.
