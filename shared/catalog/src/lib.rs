@@ -26,7 +26,8 @@
 //! | `authors.rs` | an author; the list of authors |
 //! | `copies.rs` | the copies of a book, and where they are |
 //! | `page.rs` | one page of a list |
-//! | `setup.rs` | how a file becomes a library, once, whoever else is starting |
+//! | `file.rs` | the file, before SQLite opens it |
+//! | `setup.rs` | how a file becomes a library, once, however many programs start |
 //! | `error.rs` | what can go wrong, in words for the person at the keyboard |
 
 mod authors;
@@ -34,6 +35,7 @@ mod books;
 mod copies;
 mod counts;
 mod error;
+mod file;
 mod page;
 mod setup;
 
@@ -49,6 +51,8 @@ pub use copies::{BookCopy, Status};
 pub use counts::Counts;
 pub use error::{Error, Problem};
 pub use page::Page;
+
+use error::Refusal;
 
 /// How long a statement waits for another program's write to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -94,7 +98,7 @@ impl Catalog {
             .connect_lazy_with(options);
         setup::prepare(&pool, BUSY_TIMEOUT)
             .await
-            .map_err(|source| Error::open(Path::new(":memory:"), source))?;
+            .map_err(|refusal| Error::open(Path::new(":memory:"), refusal))?;
         Ok(Catalog { pool })
     }
 
@@ -104,6 +108,8 @@ impl Catalog {
     }
 
     async fn open_within(path: &Path, busy_timeout: Duration) -> Result<Catalog, Error> {
+        let refuse = |refusal: Refusal| Error::open(path, refusal);
+        file::check(path).map_err(|problem| refuse(problem.into()))?;
         // No journal_mode here: each new connection would try to switch, and setup does it once.
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -112,7 +118,7 @@ impl Catalog {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(busy_timeout);
         let pool = SqlitePoolOptions::new().connect_lazy_with(options);
-        setup::prepare(&pool, busy_timeout).await.map_err(|source| Error::open(path, source))?;
+        setup::prepare(&pool, busy_timeout).await.map_err(refuse)?;
         Ok(Catalog { pool })
     }
 }
@@ -130,7 +136,7 @@ mod tests {
         let path = folder.path().join("library.sqlite");
         let other = Catalog::open(&path).await.expect("a new library opens");
         let mut other = other.pool.acquire().await.expect("it has a connection");
-        let _lock = other.begin_with("BEGIN EXCLUSIVE").await.expect("nobody else holds the lock");
+        let _lock = other.begin_with("BEGIN EXCLUSIVE").await.expect("the lock is free");
 
         let refused = Catalog::open_within(&path, Duration::ZERO).await;
 
