@@ -69,13 +69,15 @@ impl Catalog {
     /// A new library gets the sample books. A library that was there keeps what it has: one whose
     /// books were all deleted stays empty. Several programs may open the same new file at once.
     ///
+    /// Only its owner may read and write a new file. A file that was there keeps its mode.
+    ///
     /// The file is in WAL mode with `synchronous = FULL`, so what was committed outlives a power
     /// cut. Foreign keys are enforced. A statement waits up to 5 seconds for a lock.
     ///
     /// # Errors
     ///
     /// [`Error::Open`], whose [`Problem`] says what the matter is with the file. The file is then
-    /// as it was before.
+    /// as it was before, or empty if there was none.
     pub async fn open(path: impl AsRef<Path>) -> Result<Catalog, Error> {
         Catalog::open_within(path.as_ref(), BUSY_TIMEOUT).await
     }
@@ -110,6 +112,7 @@ impl Catalog {
     async fn open_within(path: &Path, busy_timeout: Duration) -> Result<Catalog, Error> {
         let refuse = |refusal: Refusal| Error::open(path, refusal);
         file::check(path).map_err(|problem| refuse(problem.into()))?;
+        file::make(path);
         // No journal_mode here: each new connection would try to switch, and setup does it once.
         let options = SqliteConnectOptions::new()
             .filename(path)
