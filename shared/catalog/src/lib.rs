@@ -67,7 +67,9 @@ impl Catalog {
     /// Opens the library at `path`, which is made if it is missing; its folder is not.
     ///
     /// A new library gets the sample books. A library that was there keeps what it has: one whose
-    /// books were all deleted stays empty. Several programs may open the same new file at once.
+    /// books were all deleted stays empty. Several programs may open the same new file at once. Of
+    /// the copies that are out, three are late on the day that a library is made, and the others are
+    /// due back in three weeks or later.
     ///
     /// Only its owner may read and write a new file. A file that was there keeps its mode.
     ///
@@ -85,6 +87,9 @@ impl Catalog {
     /// Opens a library of sample books that lives in memory, for tests: every call makes a new one,
     /// and it is gone with its last clone.
     ///
+    /// Its copies are due back on the same days in every run: it was made on 21 December 2026, so to
+    /// speak.
+    ///
     /// It has one connection. Who holds that and asks for another waits for 30 seconds and fails.
     ///
     /// # Errors
@@ -98,7 +103,7 @@ impl Catalog {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(options);
-        setup::prepare(&pool, BUSY_TIMEOUT)
+        setup::prepare(&pool, BUSY_TIMEOUT, setup::SAMPLE_DAY)
             .await
             .map_err(|refusal| Error::open(Path::new(":memory:"), refusal))?;
         Ok(Catalog { pool })
@@ -121,7 +126,7 @@ impl Catalog {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(busy_timeout);
         let pool = SqlitePoolOptions::new().connect_lazy_with(options);
-        setup::prepare(&pool, busy_timeout).await.map_err(refuse)?;
+        setup::prepare(&pool, busy_timeout, setup::TODAY).await.map_err(refuse)?;
         Ok(Catalog { pool })
     }
 }

@@ -10,6 +10,13 @@ use crate::error::{BUSY, Refusal, primary_code};
 
 const SAMPLE: &str = include_str!("../sample.sql");
 
+/// The day on which the sample's dates of return were written. Moved by as many days as have passed
+/// since, they lie ahead of every new library in the same way.
+pub(crate) const SAMPLE_DAY: &str = "2026-12-21";
+
+/// The day that a library is made on, in SQLite's words and in UTC.
+pub(crate) const TODAY: &str = "now";
+
 /// The first migration's description, by which a library is told from another program's database.
 const LIBRARY: &str = "library";
 
@@ -51,8 +58,13 @@ fn migration(version: i64, description: &'static str, sql: &str) -> Migration {
     Migration::new(version, description.into(), MigrationType::Simple, sql, false)
 }
 
-/// Makes the pool's database a library: its tables up to date and, if it had none, filled.
-pub(crate) async fn prepare(pool: &SqlitePool, patience: Duration) -> Result<(), Refusal> {
+/// Makes the pool's database a library: its tables up to date and, if it had none, filled as on
+/// this day.
+pub(crate) async fn prepare(
+    pool: &SqlitePool,
+    patience: Duration,
+    day: &str,
+) -> Result<(), Refusal> {
     let mut db = pool.acquire().await?;
     switch_to_wal(&mut db, patience).await?;
 
@@ -65,7 +77,7 @@ pub(crate) async fn prepare(pool: &SqlitePool, patience: Duration) -> Result<(),
     // a borrowed connection its future is not Send, and the library could not be opened in a task.
     migrations().run_direct(None, &mut *turn, false).await.map_err(sqlx::Error::from)?;
     if is_new {
-        sqlx::raw_sql(SAMPLE).execute(&mut *turn).await?;
+        fill(&mut turn, day).await?;
     }
     sqlx::raw_sql(TRY).execute(&mut *turn).await?;
     Ok(turn.commit().await?)
@@ -89,6 +101,20 @@ async fn is_new(db: &mut SqliteConnection) -> Result<bool, Refusal> {
         Some(table) => Err(Problem::Taken(table).into()),
         None => Ok(true),
     }
+}
+
+/// Puts the sample in, as if it had been written on this day.
+async fn fill(db: &mut SqliteConnection, day: &str) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(SAMPLE).execute(&mut *db).await?;
+    sqlx::query(
+        "UPDATE book_instance
+         SET due_back = date(due_back, (julianday(date(?)) - julianday(?)) || ' days')",
+    )
+    .bind(day)
+    .bind(SAMPLE_DAY)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Puts the file into WAL mode, in which it stays. In memory there is no such mode, and SQLite
@@ -124,7 +150,7 @@ mod tests {
             .create_if_missing(true)
             .pragma("max_page_count", pages.to_string());
         let pool = SqlitePoolOptions::new().connect_lazy_with(options);
-        let result = prepare(&pool, Duration::ZERO).await;
+        let result = prepare(&pool, Duration::ZERO, TODAY).await;
         pool.close().await;
         result
     }

@@ -203,6 +203,22 @@ async fn a_copy_is_due_back_when_it_is_on_loan_or_reserved() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_new_library_has_three_late_copies_on_whatever_day_it_is_made() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let library = Catalog::open(folder.path().join("library.sqlite")).await?;
+
+    let late = "SELECT imprint FROM book_instance WHERE due_back < date('now')";
+    assert_eq!(column(&library, late).await.len(), 3);
+    // Twenty if midnight has passed since.
+    let next = "SELECT imprint FROM book_instance
+                WHERE due_back BETWEEN date('now', '+20 days') AND date('now', '+21 days')";
+    assert_eq!(column(&library, next).await.len(), 1);
+    let others = "SELECT imprint FROM book_instance WHERE due_back > date('now', '+21 days')";
+    assert_eq!(column(&library, others).await.len(), 18);
+    Ok(())
+}
+
+#[tokio::test]
 async fn the_sample_has_titles_that_a_page_must_escape() -> Outcome {
     let library = Catalog::in_memory().await?;
 
