@@ -114,6 +114,28 @@ impl Catalog {
         &self.pool
     }
 
+    /// Waits for the queries that are under way, and closes all connections. From then on every query
+    /// is an [`Error::Query`].
+    ///
+    /// Call it when the server has stopped. The last connection to the file moves the write-ahead
+    /// log into it and deletes the log: then the file alone holds everything, and can be copied. So
+    /// close a session store over the same file, too; in which order does not matter.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), catalog::Error> {
+    /// # let folder = tempfile::tempdir().expect("a folder");
+    /// # let file = folder.path().join("library.sqlite");
+    /// let library = catalog::Catalog::open(file).await?;
+    /// // … serve visitors, and when the server ends:
+    /// library.close().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     async fn open_within(path: &Path, busy_timeout: Duration) -> Result<Catalog, Error> {
         let refuse = |refusal: Refusal| Error::open(path, refusal);
         file::check(path).map_err(|problem| refuse(problem.into()))?;

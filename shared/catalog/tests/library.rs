@@ -45,7 +45,7 @@ async fn a_second_start_finds_the_same_library() -> Outcome {
     let path = folder.path().join("library.sqlite");
     let library = Catalog::open(&path).await?;
     let copies = column(&library, "SELECT id FROM book_instance ORDER BY id").await;
-    library.pool().close().await;
+    library.close().await;
 
     let library = Catalog::open(&path).await?;
 
@@ -61,7 +61,7 @@ async fn a_library_that_was_emptied_stays_empty() -> Outcome {
     let library = Catalog::open(&path).await?;
     let everything = "DELETE FROM book_instance; DELETE FROM book; DELETE FROM author;";
     change(&library, everything).await?;
-    library.pool().close().await;
+    library.close().await;
 
     let library = Catalog::open(&path).await?;
 

@@ -22,7 +22,7 @@ async fn refusal(path: &Path) -> (Problem, String) {
 async fn change(path: &Path, statement: &'static str) -> Outcome {
     let library = Catalog::open(path).await?;
     sqlx::raw_sql(statement).execute(library.pool()).await?;
-    library.pool().close().await;
+    library.close().await;
     Ok(())
 }
 
