@@ -19,7 +19,7 @@ pub enum Error {
         /// What SQLite said, if it was asked.
         source: Option<sqlx::Error>,
     },
-    /// The library was open and then did not answer.
+    /// The library was open and then did not answer. See [`is_temporary`](Error::is_temporary).
     #[error("The library's database did not answer.")]
     Query(#[source] sqlx::Error),
 }
@@ -142,16 +142,56 @@ impl Error {
     pub(crate) fn open(path: &Path, Refusal { problem, source }: Refusal) -> Error {
         Error::Open { path: path.to_owned(), problem, source }
     }
+
+    /// Is it worth trying again in a moment? Then a visitor can be asked to; otherwise the program
+    /// or the tables are at fault, and somebody has to see to that.
+    ///
+    /// It is if another program holds the file for too long, if the process has no file descriptor
+    /// left, if the disk is full or out of reach, and if the library was closed because the server is
+    /// stopping. It never is for an [`Error::Open`], which ends the program that gets it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), catalog::Error> {
+    /// let library = catalog::Catalog::in_memory().await?;
+    /// library.close().await;
+    ///
+    /// let error = library.counts().await.expect_err("it is closed");
+    /// assert!(error.is_temporary());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Error::Open { .. } => false,
+            Error::Query(
+                sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::Io(_),
+            ) => true,
+            Error::Query(error) => {
+                primary_code(error).is_some_and(|code| TEMPORARY.contains(&code))
+            }
+        }
+    }
 }
 
 // SQLite's result codes: https://www.sqlite.org/rescode.html
 pub(crate) const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
+const NOMEM: i32 = 7;
 const READONLY: i32 = 8;
+const INTERRUPT: i32 = 9;
+const IOERR: i32 = 10;
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
+const PROTOCOL: i32 = 15;
 const NOTADB: i32 = 26;
+
+/// What may be over at the next try.
+const TEMPORARY: [i32; 8] = [BUSY, LOCKED, NOMEM, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL];
 
 impl Problem {
     fn of(error: &sqlx::Error) -> Problem {

@@ -140,10 +140,11 @@ impl Catalog {
         let refuse = |refusal: Refusal| Error::open(path, refusal);
         file::check(path).map_err(|problem| refuse(problem.into()))?;
         file::make(path);
-        // No journal_mode here: each new connection would try to switch, and setup does it once.
+        // No journal_mode here: each new connection would try to switch, and setup does it once. And
+        // no create_if_missing: if the file is moved away while the server runs, a new connection
+        // would go on with an empty one.
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .foreign_keys(true)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(busy_timeout);
