@@ -10,16 +10,16 @@ use sqlx::migrate::MigrateError;
 #[non_exhaustive]
 pub enum Error {
     /// The file could not be opened, or not made into a library.
-    #[error("{} {problem}", path.display())]
+    #[error("{}", one_line(path, *problem, source.as_ref()))]
     Open {
         /// The file, as it was given to [`Catalog::open`](crate::Catalog::open).
         path: PathBuf,
         /// What is the matter with it, and what to do.
         problem: Problem,
-        /// What SQLite said.
-        source: sqlx::Error,
+        /// What SQLite said, if it was asked.
+        source: Option<sqlx::Error>,
     },
-    /// The library was open and then did not answer.
+    /// The library was open and then did not answer. See [`is_temporary`](Error::is_temporary).
     #[error("The library's database did not answer.")]
     Query(#[source] sqlx::Error),
 }
@@ -30,6 +30,13 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
+    /// It is a folder or a device, or the name stands for no file at all: an empty one, `:memory:`,
+    /// or a URI.
+    NotAFile,
+    /// SQLite takes names in UTF-8 only.
+    NotUtf8,
+    /// Another program has a table or a view of this name in it.
+    Taken(&'static str),
     /// It has tables that this program does not know.
     Newer,
     /// Its tables were made by a migration that reads differently now.
@@ -40,17 +47,31 @@ pub enum Problem {
     ReadOnly,
     /// Another program has held it for longer than 5 seconds.
     Locked,
-    /// It cannot be opened or made: no such folder, no permission, or a folder itself.
+    /// It cannot be opened or made: no such folder, or no permission.
     OutOfReach,
     /// There is no room left for it.
     DiskFull,
-    /// Anything else; the source says what.
+    /// Anything else. The error's line ends with the cause.
     Other,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Problem::NotAFile => {
+                "is not a file. Name one that is there or can be made. \
+                 A library in memory is Catalog::in_memory()."
+            }
+            Problem::NotUtf8 => {
+                "has a name that is not UTF-8, which SQLite cannot open. \
+                 Rename the file or its folder."
+            }
+            Problem::Taken(name) => {
+                return write!(
+                    f,
+                    "has a table or a view `{name}` of another program's. Choose another file."
+                );
+            }
             Problem::Newer => {
                 "was made by a newer version of this program. \
                  Update the program, or move the file away to start with a fresh one."
@@ -77,26 +98,100 @@ impl fmt::Display for Problem {
             }
             Problem::Other => {
                 "could not be made ready as a library. \
-                 See the cause, or move the file away to start with a fresh one."
+                 Choose another place, or move the file away to start with a fresh one."
             }
         })
     }
 }
 
+/// What the person at the keyboard reads.
+fn one_line(path: &Path, problem: Problem, source: Option<&sqlx::Error>) -> String {
+    let name = if path.as_os_str().is_empty() { "\"\"".into() } else { path.to_string_lossy() };
+    match (problem, source) {
+        (Problem::Other, Some(source)) => {
+            let cause = match source {
+                sqlx::Error::Io(error) => error.to_string(),
+                error => error.to_string(),
+            };
+            format!("{name} {problem} The cause: {}", cause.replace('\n', " "))
+        }
+        _ => format!("{name} {problem}"),
+    }
+}
+
+/// Why a file was not opened: an [`Error::Open`] that does not know the file's name.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    problem: Problem,
+    source: Option<sqlx::Error>,
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Refusal {
+        Refusal { problem, source: None }
+    }
+}
+
+impl From<sqlx::Error> for Refusal {
+    fn from(source: sqlx::Error) -> Refusal {
+        Refusal { problem: Problem::of(&source), source: Some(source) }
+    }
+}
+
 impl Error {
-    pub(crate) fn open(path: &Path, source: sqlx::Error) -> Error {
-        Error::Open { path: path.to_owned(), problem: Problem::of(&source), source }
+    pub(crate) fn open(path: &Path, Refusal { problem, source }: Refusal) -> Error {
+        Error::Open { path: path.to_owned(), problem, source }
+    }
+
+    /// Is it worth trying again in a moment? Then a visitor can be asked to; otherwise the program
+    /// or the tables are at fault, and somebody has to see to that.
+    ///
+    /// It is if another program holds the file for too long, if the process has no file descriptor
+    /// left, if the disk is full or out of reach, and if the library was closed because the server is
+    /// stopping. It never is for an [`Error::Open`], which ends the program that gets it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), catalog::Error> {
+    /// let library = catalog::Catalog::in_memory().await?;
+    /// library.close().await;
+    ///
+    /// let error = library.counts().await.expect_err("it is closed");
+    /// assert!(error.is_temporary());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Error::Open { .. } => false,
+            Error::Query(
+                sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+                | sqlx::Error::Io(_),
+            ) => true,
+            Error::Query(error) => {
+                primary_code(error).is_some_and(|code| TEMPORARY.contains(&code))
+            }
+        }
     }
 }
 
 // SQLite's result codes: https://www.sqlite.org/rescode.html
 pub(crate) const BUSY: i32 = 5;
 const LOCKED: i32 = 6;
+const NOMEM: i32 = 7;
 const READONLY: i32 = 8;
+const INTERRUPT: i32 = 9;
+const IOERR: i32 = 10;
 const CORRUPT: i32 = 11;
 const FULL: i32 = 13;
 const CANTOPEN: i32 = 14;
+const PROTOCOL: i32 = 15;
 const NOTADB: i32 = 26;
+
+/// What may be over at the next try.
+const TEMPORARY: [i32; 8] = [BUSY, LOCKED, NOMEM, INTERRUPT, IOERR, FULL, CANTOPEN, PROTOCOL];
 
 impl Problem {
     fn of(error: &sqlx::Error) -> Problem {

@@ -26,7 +26,8 @@
 //! | `authors.rs` | an author; the list of authors |
 //! | `copies.rs` | the copies of a book, and where they are |
 //! | `page.rs` | one page of a list |
-//! | `setup.rs` | how a file becomes a library, once, whoever else is starting |
+//! | `file.rs` | the file, before SQLite opens it |
+//! | `setup.rs` | how a file becomes a library, once, however many programs start |
 //! | `error.rs` | what can go wrong, in words for the person at the keyboard |
 
 mod authors;
@@ -34,6 +35,7 @@ mod books;
 mod copies;
 mod counts;
 mod error;
+mod file;
 mod page;
 mod setup;
 
@@ -50,6 +52,8 @@ pub use counts::Counts;
 pub use error::{Error, Problem};
 pub use page::Page;
 
+use error::Refusal;
+
 /// How long a statement waits for another program's write to end.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -63,7 +67,11 @@ impl Catalog {
     /// Opens the library at `path`, which is made if it is missing; its folder is not.
     ///
     /// A new library gets the sample books. A library that was there keeps what it has: one whose
-    /// books were all deleted stays empty. Several programs may open the same new file at once.
+    /// books were all deleted stays empty. Several programs may open the same new file at once. Of
+    /// the copies that are out, three are late on the day that a library is made, and the others are
+    /// due back in three weeks or later.
+    ///
+    /// Only its owner may read and write a new file. A file that was there keeps its mode.
     ///
     /// The file is in WAL mode with `synchronous = FULL`, so what was committed outlives a power
     /// cut. Foreign keys are enforced. A statement waits up to 5 seconds for a lock.
@@ -71,7 +79,7 @@ impl Catalog {
     /// # Errors
     ///
     /// [`Error::Open`], whose [`Problem`] says what the matter is with the file. The file is then
-    /// as it was before.
+    /// as it was before, or empty if there was none.
     pub async fn open(path: impl AsRef<Path>) -> Result<Catalog, Error> {
         Catalog::open_within(path.as_ref(), BUSY_TIMEOUT).await
     }
@@ -84,6 +92,9 @@ impl Catalog {
 
     /// Opens a library of sample books that lives in memory, for tests: every call makes a new one,
     /// and it is gone with its last clone.
+    ///
+    /// Its copies are due back on the same days in every run: it was made on 21 December 2026, so to
+    /// speak.
     ///
     /// It has one connection. Who holds that and asks for another waits for 30 seconds and fails.
     ///
@@ -98,9 +109,9 @@ impl Catalog {
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(options);
-        setup::prepare(&pool, BUSY_TIMEOUT)
+        setup::prepare(&pool, BUSY_TIMEOUT, setup::SAMPLE_DAY)
             .await
-            .map_err(|source| Error::open(Path::new(":memory:"), source))?;
+            .map_err(|refusal| Error::open(Path::new(":memory:"), refusal))?;
         Ok(Catalog { pool })
     }
 
@@ -109,16 +120,45 @@ impl Catalog {
         &self.pool
     }
 
+    /// Waits for the queries that are under way, and closes all connections. From then on every query
+    /// is an [`Error::Query`].
+    ///
+    /// Call it when the server has stopped. The last connection to the file moves the write-ahead
+    /// log into it and deletes the log: then the file alone holds everything, and can be copied. So
+    /// close a session store over the same file, too; in which order does not matter.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), catalog::Error> {
+    /// # let folder = tempfile::tempdir().expect("a folder");
+    /// # let file = folder.path().join("library.sqlite");
+    /// let library = catalog::Catalog::open(file).await?;
+    /// // … serve visitors, and when the server ends:
+    /// library.close().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
     async fn open_within(path: &Path, busy_timeout: Duration) -> Result<Catalog, Error> {
-        // No journal_mode here: each new connection would try to switch, and setup does it once.
+        let refuse = |refusal: Refusal| Error::open(path, refusal);
+        file::check(path).map_err(|problem| refuse(problem.into()))?;
+        file::make(path);
+        // No journal_mode here: each new connection would try to switch, and setup does it once. And
+        // no create_if_missing: if the file is moved away while the server runs, a new connection
+        // would go on with an empty one.
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .foreign_keys(true)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(busy_timeout);
-        let pool = SqlitePoolOptions::new().connect_lazy_with(options);
-        setup::prepare(&pool, busy_timeout).await.map_err(|source| Error::open(path, source))?;
+        let pool = SqlitePoolOptions::new()
+            // A file on this machine does not hang up, so no connection is asked whether it is alive.
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        setup::prepare(&pool, busy_timeout, setup::TODAY).await.map_err(refuse)?;
         Ok(Catalog { pool })
     }
 }
@@ -136,7 +176,7 @@ mod tests {
         let path = folder.path().join("library.sqlite");
         let other = Catalog::open(&path).await.expect("a new library opens");
         let mut other = other.pool.acquire().await.expect("it has a connection");
-        let _lock = other.begin_with("BEGIN EXCLUSIVE").await.expect("nobody else holds the lock");
+        let _lock = other.begin_with("BEGIN EXCLUSIVE").await.expect("the lock is free");
 
         let refused = Catalog::open_within(&path, Duration::ZERO).await;
 

@@ -45,7 +45,7 @@ async fn a_second_start_finds_the_same_library() -> Outcome {
     let path = folder.path().join("library.sqlite");
     let library = Catalog::open(&path).await?;
     let copies = column(&library, "SELECT id FROM book_instance ORDER BY id").await;
-    library.pool().close().await;
+    library.close().await;
 
     let library = Catalog::open(&path).await?;
 
@@ -61,7 +61,7 @@ async fn a_library_that_was_emptied_stays_empty() -> Outcome {
     let library = Catalog::open(&path).await?;
     let everything = "DELETE FROM book_instance; DELETE FROM book; DELETE FROM author;";
     change(&library, everything).await?;
-    library.pool().close().await;
+    library.close().await;
 
     let library = Catalog::open(&path).await?;
 
@@ -199,6 +199,22 @@ async fn a_copy_is_due_back_when_it_is_on_loan_or_reserved() -> Outcome {
     let not_due = "SELECT DISTINCT status FROM book_instance
                    WHERE due_back IS NULL ORDER BY status";
     assert_eq!(column(&library, not_due).await, ["a", "d"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_new_library_has_three_late_copies_on_whatever_day_it_is_made() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let library = Catalog::open(folder.path().join("library.sqlite")).await?;
+
+    let late = "SELECT imprint FROM book_instance WHERE due_back < date('now')";
+    assert_eq!(column(&library, late).await.len(), 3);
+    // Twenty if midnight has passed since.
+    let next = "SELECT imprint FROM book_instance
+                WHERE due_back BETWEEN date('now', '+20 days') AND date('now', '+21 days')";
+    assert_eq!(column(&library, next).await.len(), 1);
+    let others = "SELECT imprint FROM book_instance WHERE due_back > date('now', '+21 days')";
+    assert_eq!(column(&library, others).await.len(), 18);
     Ok(())
 }
 

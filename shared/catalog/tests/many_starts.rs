@@ -21,7 +21,7 @@ fn open_and_count(path: &Path) -> Outcome {
         let library = Catalog::open(path).await?;
         let counts = library.counts().await?;
         assert_eq!((counts.books, counts.copies, counts.authors), (29, 67, 18));
-        library.pool().close().await;
+        library.close().await;
         Ok(())
     })
 }

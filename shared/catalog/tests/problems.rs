@@ -11,19 +11,18 @@ async fn refusal(path: &Path) -> (Problem, String) {
     let error = Catalog::open(path).await.expect_err("it must not open");
     let message = error.to_string();
     assert_eq!(message.lines().count(), 1, "{message}");
-    assert!(std::error::Error::source(&error).is_some());
     let Error::Open { problem, .. } = error else {
         panic!("opening failed, not a query: {error:?}");
     };
-    let folder = format!("{}/", path.parent().expect("a file in a folder").display());
-    (problem, message.replace(&folder, ""))
+    let folder = path.parent().map(|folder| format!("{}/", folder.display()));
+    (problem, folder.map_or(message.clone(), |folder| message.replace(&folder, "")))
 }
 
 /// Opens a library, changes it, and closes it.
 async fn change(path: &Path, statement: &'static str) -> Outcome {
     let library = Catalog::open(path).await?;
     sqlx::raw_sql(statement).execute(library.pool()).await?;
-    library.pool().close().await;
+    library.close().await;
     Ok(())
 }
 
@@ -130,19 +129,129 @@ async fn a_folder_in_the_place_of_the_file() -> Outcome {
     let path = folder.path().join("library.sqlite");
     std::fs::create_dir(&path)?;
 
-    assert_eq!(refusal(&path).await.0, Problem::OutOfReach);
+    assert_eq!(refusal(&path).await.0, Problem::NotAFile);
     Ok(())
+}
+
+#[tokio::test]
+async fn a_name_of_no_file() -> Outcome {
+    for (name, shown) in [("", "\"\""), (":memory:", ":memory:"), ("file:it?mode=memory", "file:")]
+    {
+        let (problem, message) = refusal(Path::new(name)).await;
+
+        assert_eq!(problem, Problem::NotAFile);
+        assert!(message.starts_with(shown), "{message}");
+        assert!(
+            message.ends_with(
+                " is not a file. Name one that is there or can be made. \
+                 A library in memory is Catalog::in_memory()."
+            ),
+            "{message}"
+        );
+        assert!(!Path::new(name).exists());
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_device() -> Outcome {
+    let (problem, message) = refusal(Path::new("/dev/null")).await;
+
+    assert_eq!(problem, Problem::NotAFile);
+    assert!(message.starts_with("null is not a file. Name one"), "{message}");
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_name_that_is_not_utf8() -> Outcome {
+    use std::os::unix::ffi::OsStrExt;
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join(std::ffi::OsStr::from_bytes(b"libr\xe9.sqlite"));
+
+    let (problem, message) = refusal(&path).await;
+
+    assert_eq!(problem, Problem::NotUtf8);
+    assert_eq!(
+        message,
+        "libr\u{fffd}.sqlite has a name that is not UTF-8, which SQLite cannot open. \
+         Rename the file or its folder."
+    );
+    assert!(!path.exists());
+    Ok(())
+}
+
+// Also for root: who may write to a file is not what makes SQLite only read this one.
+#[tokio::test]
+async fn a_file_in_a_format_that_sqlite_can_only_read() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("library.sqlite");
+    change(&path, "SELECT 1").await?;
+    let mut bytes = std::fs::read(&path)?;
+    // "If the write version is 3 or more, the database file must be treated as read-only":
+    // https://www.sqlite.org/fileformat.html, section 1.3.3.
+    bytes[18] = 3;
+    std::fs::write(&path, bytes)?;
+
+    let (problem, message) = refusal(&path).await;
+
+    assert_eq!(problem, Problem::ReadOnly);
+    assert!(message.starts_with("library.sqlite can be read but not written."), "{message}");
+    Ok(())
+}
+
+/// A database that was made with these statements, and not as a library.
+async fn theirs(path: &Path, statements: &'static str) -> Result<sqlx::SqlitePool, sqlx::Error> {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let theirs = sqlx::SqlitePool::connect_with(options).await?;
+    sqlx::raw_sql(statements).execute(&theirs).await?;
+    Ok(theirs)
 }
 
 #[tokio::test]
 async fn a_database_of_another_program_is_left_as_it_was() -> Outcome {
     let folder = tempfile::tempdir()?;
+    for (taken, statements) in [
+        ("book", "CREATE TABLE Book (id)"),
+        ("book", "CREATE TABLE it (id); CREATE VIEW book AS SELECT id FROM it"),
+        // The last table that a library makes: by then all the others would be there.
+        ("book_instance", "CREATE TABLE book_instance (id)"),
+        // It uses sqlx's migrations too, for tables of its own.
+        (
+            "_sqlx_migrations",
+            "CREATE TABLE _sqlx_migrations (version, description, success, checksum);
+             INSERT INTO _sqlx_migrations VALUES (1, 'guests', true, x'00')",
+        ),
+    ] {
+        let path = folder.path().join("library.sqlite");
+        let theirs = theirs(&path, statements).await?;
+        let schema = "SELECT name FROM sqlite_schema";
+        let before: Vec<String> = sqlx::query_scalar(schema).fetch_all(&theirs).await?;
+
+        let (problem, message) = refusal(&path).await;
+
+        assert_eq!(problem, Problem::Taken(taken));
+        assert_eq!(
+            message,
+            format!(
+                "library.sqlite has a table or a view `{taken}` of another program's. \
+                 Choose another file."
+            )
+        );
+        let after: Vec<String> = sqlx::query_scalar(schema).fetch_all(&theirs).await?;
+        assert_eq!(after, before);
+        theirs.close().await;
+        std::fs::remove_file(&path)?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_library_whose_tables_were_changed_by_hand() -> Outcome {
+    let folder = tempfile::tempdir()?;
     let path = folder.path().join("library.sqlite");
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-    let theirs = sqlx::SqlitePool::connect_with(options).await?;
-    // The last table that a library makes: by then all the others are there.
-    let table = "CREATE TABLE book_instance (id)";
-    sqlx::raw_sql(table).execute(&theirs).await?;
+    change(&path, "ALTER TABLE genre RENAME COLUMN name TO word").await?;
 
     let (problem, message) = refusal(&path).await;
 
@@ -150,11 +259,9 @@ async fn a_database_of_another_program_is_left_as_it_was() -> Outcome {
     assert_eq!(
         message,
         "library.sqlite could not be made ready as a library. \
-         See the cause, or move the file away to start with a fresh one."
+         Choose another place, or move the file away to start with a fresh one. \
+         The cause: error returned from database: (code: 1) no such column: name"
     );
-    let tables: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM sqlite_schema").fetch_all(&theirs).await?;
-    assert_eq!(tables, ["book_instance"]);
     Ok(())
 }
 
