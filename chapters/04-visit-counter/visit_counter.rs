@@ -65,6 +65,7 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         match self {
             Problem::Session(error) => error.into_response(),
+            Problem::Library(error) if error.is_temporary() => site::unavailable(error),
             Problem::Library(error) => site::server_error(error),
         }
     }

@@ -147,6 +147,9 @@ pub struct Problem(#[from] catalog::Error);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        site::server_error(self.0)
+        match self.0.is_temporary() {
+            true => site::unavailable(self.0),
+            false => site::server_error(self.0),
+        }
     }
 }

@@ -84,12 +84,6 @@ impl Catalog {
         Catalog::open_within(path.as_ref(), BUSY_TIMEOUT).await
     }
 
-    /// Closes all connections, which moves what is in the write-ahead log into the file. Call it when
-    /// the server has ended.
-    pub async fn close(&self) {
-        self.pool.close().await;
-    }
-
     /// Opens a library of sample books that lives in memory, for tests: every call makes a new one,
     /// and it is gone with its last clone.
     ///

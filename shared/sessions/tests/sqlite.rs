@@ -188,3 +188,21 @@ async fn clearing_also_finds_what_expires_behind_the_place_to_which_it_has_come(
     assert_eq!(store.clear_expired(10).await.expect("cleared"), 0);
     assert_eq!(rows(&file).await, 1, "the session that has not expired");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_may_read_a_new_file_and_one_that_is_there_keeps_its_rights() {
+    use std::os::unix::fs::PermissionsExt;
+    let rights = |file: &std::path::Path| {
+        std::fs::metadata(file).expect("the file").permissions().mode() & 0o777
+    };
+    let (_folder, file) = fresh_file();
+    let store = open_sqlite(&file).await;
+    stored(&store, "mini").await;
+    assert_eq!(rights(&file), 0o600);
+    assert_eq!(rights(&file.with_extension("sqlite-wal")), 0o600, "the log has sessions too");
+
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o640)).expect("they change");
+    open_sqlite(&file).await;
+    assert_eq!(rights(&file), 0o640);
+}

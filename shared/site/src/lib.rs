@@ -27,6 +27,6 @@ mod visit;
 
 pub use clap::Parser;
 pub use extract::{Form, Path, Query, Rejection};
-pub use look::{BODY_LIMIT, BODY_TIME, server_error, with_look};
+pub use look::{BODY_LIMIT, BODY_TIME, server_error, unavailable, with_look};
 pub use serve::{ServerOptions, exit_with};
 pub use visit::IsVisit;

@@ -12,7 +12,7 @@ use axum::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{
             CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-            X_CONTENT_TYPE_OPTIONS,
+            RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
         },
     },
     middleware::{self, Next},
@@ -72,6 +72,14 @@ pub fn with_look(routes: Router) -> Router {
 pub fn server_error(cause: impl std::error::Error) -> Response {
     tracing::error!(%cause, source = ?cause.source(), "a request failed");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+/// A 503 page for a failure that passes, such as a database that does not answer, with its cause in
+/// the log. It asks clients to come back in ten seconds (`Retry-After`, RFC 9110 section 10.2.3).
+pub fn unavailable(cause: impl std::error::Error) -> Response {
+    tracing::error!(%cause, source = ?cause.source(), "a request failed for the moment");
+    let words = "The library does not answer at the moment. Please try again in a few seconds.";
+    (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")], words).into_response()
 }
 
 /// Editing the stylesheet shows at the next reload, since nothing may keep an old copy.

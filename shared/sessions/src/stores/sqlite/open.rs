@@ -89,6 +89,7 @@ pub(super) async fn open(path: &Path) -> Result<Database> {
             "{path:?} is not a file: name one, or use a MemoryStore for sessions in memory"
         )));
     }
+    make(path);
     let options = SqliteConnectOptions::new()
         .filename(path)
         .create_if_missing(true)
@@ -107,6 +108,22 @@ pub(super) async fn open(path: &Path) -> Result<Database> {
     db.close().await.map_err(explain)?;
     let identity = Identity::of(path).map_err(|error| explain(error.into()))?;
     Ok(Database { options: options.create_if_missing(false), identity })
+}
+
+/// Makes a new file that only its owner may read and write: SQLite would let every user of the
+/// machine read it. A file that is there keeps its rights; the files of the log get the same.
+fn make(path: &Path) {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // If it cannot be made, SQLite says why in a moment.
+    if let Ok(file) = options.open(path) {
+        // It stays open as long as the process lives. Closing any handle of a file ends the locks
+        // that this process has on it, and another thread may have opened it by now
+        // (sqlite.org/howtocorrupt.html, section 2.2).
+        std::mem::forget(file);
+    }
 }
 
 /// Unlike every other statement, the switch to the write-ahead log does not wait for its turn: of
