@@ -102,7 +102,7 @@ async fn somebody_who_is_counted_already_is_sent_on_from_the_check() {
 #[tokio::test]
 async fn trying_again_with_cookies_allowed_works() {
     let mut visitor = open();
-    // The page that a refusing browser was left with, asked for anew.
+    // The page that a refusing browser was left with, asked for again.
     visitor.get("/counter/check").await;
     assert!(is_told_about_cookies(&visitor));
 

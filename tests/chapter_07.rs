@@ -457,9 +457,9 @@ fn a_url_that_cannot_be_right_is_one_line_without_the_password() {
 #[test]
 fn a_store_that_is_not_there_is_one_line_with_the_remedy() {
     let folder = folder();
-    // Nobody listens on a port that was free a moment ago.
+    // No program listens on a port that was free a moment ago.
     let port = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
-    let refused = TcpStream::connect(port).expect_err("nobody listens");
+    let refused = TcpStream::connect(port).expect_err("no program listens");
     for cached in ["", "cached+"] {
         let url = format!("{cached}postgres://toad:secret@{port}/test");
         assert_eq!(
@@ -587,7 +587,7 @@ fn no_place_logs_a_session_id() {
     }
 }
 
-/// A server that says the same to whoever comes, on a free port.
+/// A server that says the same to every client, on a free port.
 fn answering(answer: fn(&mut TcpStream)) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("its address").port();

@@ -79,7 +79,7 @@ impl Table {
     }
 }
 
-/// The same visitor, after the server was started anew.
+/// The same visitor, after the server was started again.
 async fn come_back(visitor: &Browser, to: &mut Browser, path: &str) {
     let cookie = format!("chapter8={}", visitor.cookie("chapter8").expect("a session cookie"));
     to.get_with(path, &[("cookie", cookie.as_bytes())]).await;
@@ -188,7 +188,7 @@ async fn the_choice_is_one_visitors_and_survives_a_restart() {
 async fn with_cookies_no_link_carries_a_preference() {
     let mut visitor = open().await;
     choose(&mut visitor, "5", "author", "dark").await;
-    // Whether the cookie is kept, nobody knows yet: this once, they travel in the address too.
+    // It is not known yet whether the cookie is kept: this once, they travel in the address too.
     let carrying = "/books?per_page=5&order=author&theme=dark&dismissed=0";
     assert_eq!(visitor.page().header("location"), Some(carrying));
 
@@ -264,7 +264,7 @@ async fn a_link_of_somebody_elses_changes_nothing_that_a_visitor_chose() {
     newcomer.get("/books").await;
     assert_eq!(reads(newcomer.page()), defaults());
 
-    // Whoever presses a button there keeps what they saw.
+    // A visitor who presses a button there keeps what they saw.
     newcomer.post(shared, &[("notice", "1")]).await;
     newcomer.get("/books").await;
     assert_eq!(reads(newcomer.page()), (29, "Emma".to_owned(), Some("dark".to_owned())));
@@ -636,7 +636,7 @@ async fn a_field_that_was_added_later_loses_no_old_choice() {
     visitor.post("/books", &[("notice", "1")]).await;
     assert_eq!(reads(visitor.follow().await).0, 20);
 
-    // And a field of a program that is newer than this one is in nobody's way.
+    // And a field of a program that is newer than this one does no harm.
     table.put(r#"{"preferences": {"per_page": 20, "font": "large"}}"#).await;
     assert_eq!(reads(visitor.get("/books").await).0, 20);
 }

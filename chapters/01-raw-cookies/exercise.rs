@@ -1,6 +1,6 @@
 //! Exercise 1: two cookies in one response.
 //!
-//! The dark button sets a theme and starts the count anew, so its response tells the browser to
+//! The dark button sets a theme and starts the count again, so its response tells the browser to
 //! keep two cookies. Only one arrives. Make it two.
 //!
 //! Run: `just exercise 1`

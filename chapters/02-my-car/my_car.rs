@@ -68,7 +68,7 @@ async fn set_car(session: Session, Form(form): Form<CarForm>) -> Result<Redirect
         return Err(Problem::LongName);
     }
     session.insert(MY_CAR, my_car).await?;
-    // 303: the browser fetches the page anew, so reloading it does not post the form again.
+    // 303: the browser fetches the page again, so reloading it does not post the form again.
     Ok(Redirect::to("/"))
 }
 

@@ -32,7 +32,7 @@ async fn paint_green(Extension(garage): Extension<SharedGarage>) {
 
 /// Changes the car inside, and sees to it that the change is saved.
 fn update(garage: &mut Garage, change: impl FnOnce(&mut Car)) {
-    // TODO: the closure has changed the car, and nobody was told.
+    // TODO: the closure has changed the car, and the flag is not set.
     // Hint: which field does `load_and_save` look at?
     change(garage.lend_car());
 }

@@ -1,4 +1,4 @@
-//! A change inside a value is lost, unless somebody says that the session was modified.
+//! A change inside a value is lost, unless the handler says that the session was modified.
 //!
 //! Run: `just run chapter-3`
 //! Try: press three buttons, then `just run chapter-3 --save-every-request` for the fourth.
@@ -54,7 +54,7 @@ async fn change_inside(Extension(garage): Extension<SharedGarage>) -> Redirect {
     let mut garage = garage.lock().await;
     let my_car = garage.lend_car();
     my_car.wheels = my_car.wheels.other();
-    // The car in memory has new wheels. Nobody was told, so nobody saves it.
+    // The car in memory has new wheels. The flag is not set, so the car is not saved.
     home_after(my_car)
 }
 

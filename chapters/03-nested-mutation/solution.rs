@@ -1,4 +1,4 @@
-//! One answer to exercise 3: whoever lends the car sets the flag.
+//! One answer to exercise 3: the function that lends the car sets the flag.
 
 use axum::{
     Extension, Router, middleware,

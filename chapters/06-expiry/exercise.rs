@@ -1,8 +1,8 @@
 //! Exercise 6: remember me.
 //!
-//! Whoever ticks the box is to be remembered for the site's two weeks. Whoever does not sits in
-//! front of somebody else's computer, perhaps: closing the browser is to forget them. This
-//! program remembers everybody.
+//! A visitor who ticks the box is to be remembered for the site's two weeks. A visitor who does not
+//! tick it may sit at a shared computer: closing the browser is to forget them. This program
+//! remembers every visitor.
 //!
 //! Run: `just exercise 6`
 

@@ -46,15 +46,15 @@ pub fn app(store: SqliteStore, save_every_request: bool) -> Router {
         .route("/expiry/idle", post(end_when_idle))
         .route("/expiry/date", post(end_at_date))
         .route("/expiry/default", post(end_by_default))
-        .with_state(Library { store, save_every_request })
+        .with_state(AppState { store, save_every_request })
         .layer(sessions);
     site::with_look(routes)
 }
 
-async fn show_expiry(session: Session, State(library): State<Library>) -> Result<Home, Error> {
+async fn show_expiry(session: Session, State(state): State<AppState>) -> Result<Home, Error> {
     // `expiry_date` is what a change would bring. What was stored last, only the store knows.
     let record = match session.id() {
-        Some(id) => library.store.load(&id).await?,
+        Some(id) => state.store.load(&id).await?,
         None => None,
     };
     Ok(Home {
@@ -64,7 +64,7 @@ async fn show_expiry(session: Session, State(library): State<Library>) -> Result
         // The clock goes on while the age is computed: 1799.99 seconds are 1800.
         age: session.expiry_age().as_seconds_f64().round(),
         date: in_words(session.expiry_date()),
-        save_every_request: library.save_every_request,
+        save_every_request: state.save_every_request,
     })
 }
 
@@ -111,7 +111,7 @@ fn in_words(date: OffsetDateTime) -> String {
 }
 
 #[derive(Clone)]
-struct Library {
+struct AppState {
     store: SqliteStore,
     save_every_request: bool,
 }

@@ -10,11 +10,11 @@ use axum::{
 };
 use catalog::{Author, Book, BookCopy, BookOrder, Counts, Page};
 
-use crate::{Library, Order, PerPage, Reader, Theme};
+use crate::{AppState, Order, PerPage, Reader, Theme};
 
 pub async fn show_home(
     reader: Reader,
-    State(Library { catalog, .. }): State<Library>,
+    State(AppState { catalog, .. }): State<AppState>,
 ) -> Result<Response, Problem> {
     let counts = catalog.counts().await?;
     Ok(Home { reader, counts }.into_response())
@@ -22,7 +22,7 @@ pub async fn show_home(
 
 pub async fn list_books(
     reader: Reader,
-    State(Library { catalog, .. }): State<Library>,
+    State(AppState { catalog, .. }): State<AppState>,
 ) -> Result<Response, Problem> {
     let order = match reader.preferences.order {
         Order::Title => BookOrder::Title,
@@ -39,7 +39,7 @@ pub async fn list_books(
 pub async fn show_book(
     reader: Reader,
     Path(id): Path<String>,
-    State(Library { catalog, .. }): State<Library>,
+    State(AppState { catalog, .. }): State<AppState>,
 ) -> Result<Response, Problem> {
     let Some(book) = catalog.book(number(&id)).await? else {
         return Ok(no_such_record(reader, "/books", "This library has no such book."));
@@ -51,7 +51,7 @@ pub async fn show_book(
 
 pub async fn list_authors(
     reader: Reader,
-    State(Library { catalog, .. }): State<Library>,
+    State(AppState { catalog, .. }): State<AppState>,
 ) -> Result<Response, Problem> {
     let PerPage(per_page) = reader.preferences.per_page;
     let page = catalog.authors(per_page, reader.page).await?;
@@ -64,7 +64,7 @@ pub async fn list_authors(
 pub async fn show_author(
     reader: Reader,
     Path(id): Path<String>,
-    State(Library { catalog, .. }): State<Library>,
+    State(AppState { catalog, .. }): State<AppState>,
 ) -> Result<Response, Problem> {
     let Some(author) = catalog.author(number(&id)).await? else {
         return Ok(no_such_record(reader, "/authors", "This library has no such author."));
@@ -73,13 +73,13 @@ pub async fn show_author(
     Ok(AuthorDetails { reader, author, books }.into_response())
 }
 
-/// The id in an address. What is no number is nobody's id, and SQLite counts from 1.
+/// The id in an address. What is not a number is not an id, and SQLite counts from 1.
 fn number(id: &str) -> i64 {
     id.parse().unwrap_or(0)
 }
 
 /// A 404 page. Another page of the list in its place would be a page with two addresses; and
-/// whoever came by an old link would not learn that it is old.
+/// a visitor who came by an old link would not learn that it is old.
 fn no_such_page(reader: Reader, list: &'static str, of: u64) -> Response {
     let message = match of {
         1 => "This list has no such page. It has only one.".to_owned(),

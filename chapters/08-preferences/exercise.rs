@@ -1,7 +1,7 @@
 //! Exercise 8: yesterday's visitors.
 //!
 //! On Monday, this program stored a bare number of results per page. On Tuesday it stored a
-//! struct with one field, and today with two. Whoever chose on Monday or Tuesday has to choose
+//! struct with one field, and today with two. A visitor who chose on Monday or Tuesday has to choose
 //! again.
 //!
 //! Run: `just exercise 8`
@@ -31,7 +31,7 @@ async fn show_preferences(session: Session) -> String {
 
 fn preferences(session: &Session) -> Preferences {
     // TODO: keep what Tuesday's and Monday's visitors chose. Tuesday's value is
-    // `{"per_page": 20}`, Monday's is `20`. Of a value that nobody can read, the default will do.
+    // `{"per_page": 20}`, Monday's is `20`. For a value that cannot be read, the default will do.
     // Hint: serde can fill in what is missing: see `Preferences` in chapter 8. And `get` takes
     // nothing away: what is not of one type may be asked for as another.
     session.get(PREFERENCES).ok().flatten().unwrap_or_default()

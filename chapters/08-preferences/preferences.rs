@@ -37,7 +37,7 @@ pub fn app(catalog: Catalog, store: impl Store, notice: Notice) -> Router {
         .route("/authors", get(catalogue::list_authors).post(dismiss_notice))
         .route("/authors/{id}", get(catalogue::show_author).post(dismiss_notice))
         .route("/preferences", get(show_form).post(save_preferences))
-        .with_state(Library { catalog, notice })
+        .with_state(AppState { catalog, notice })
         .layer(sessions);
     site::with_look(routes)
 }
@@ -71,11 +71,11 @@ async fn save_preferences(
 async fn dismiss_notice(
     mut reader: Reader,
     uri: Uri,
-    State(library): State<Library>,
+    State(state): State<AppState>,
     Form(form): Form<Dismissal>,
 ) -> Result<Redirect, Error> {
     // The notice that was on the page: an older one, perhaps, but none that is yet to come.
-    let number = form.notice.min(library.notice.number);
+    let number = form.notice.min(state.notice.number);
     reader.change(|mine| mine.dismissed = mine.dismissed.max(number)).await?;
     Ok(Redirect::to(&reader.link(uri.path(), reader.page)))
 }
@@ -144,13 +144,13 @@ struct Reader {
     notice: Option<Notice>,
 }
 
-impl FromRequestParts<Library> for Reader {
+impl FromRequestParts<AppState> for Reader {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, library: &Library) -> Result<Reader, Error> {
-        let session = Session::from_request_parts(parts, library).await?;
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Reader, Error> {
+        let session = Session::from_request_parts(parts, state).await?;
         let stored = match session.get(PREFERENCES) {
-            // The old value stays until the visitor chooses anew: the program that wrote it may
+            // The old value stays until the visitor chooses again: the program that wrote it may
             // come back.
             Err(error @ Error::WrongType { .. }) => {
                 tracing::warn!(%error, "a visitor is given the default preferences");
@@ -164,12 +164,12 @@ impl FromRequestParts<Library> for Reader {
         let linked = Query::try_from_uri(&parts.uri).ok().map(|Query(linked)| linked);
         let mut preferences: Preferences = stored.or(linked).unwrap_or_default();
         // No link can dismiss what is yet to come.
-        preferences.dismissed = preferences.dismissed.min(library.notice.number);
+        preferences.dismissed = preferences.dismissed.min(state.notice.number);
 
         let page =
-            Query::try_from_uri(&parts.uri).map_or(0, |Query(Place { page })| page.unwrap_or(1));
-        let is_news = preferences.dismissed < library.notice.number;
-        let notice = is_news.then_some(library.notice);
+            Query::try_from_uri(&parts.uri).map_or(0, |Query(PageQuery { page })| page.unwrap_or(1));
+        let is_news = preferences.dismissed < state.notice.number;
+        let notice = is_news.then_some(state.notice);
         Ok(Reader { session, preferences, are_stored, page, notice })
     }
 }
@@ -206,7 +206,7 @@ impl Reader {
 }
 
 #[derive(Clone)]
-struct Library {
+struct AppState {
     catalog: Catalog,
     notice: Notice,
 }
@@ -226,7 +226,7 @@ struct Dismissal {
 }
 
 #[derive(Deserialize)]
-struct Place {
+struct PageQuery {
     page: Option<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! One answer to exercise 9: whoever changes the value also looks at it, in one step.
+//! One answer to exercise 9: the closure that changes the value also looks at it, in one step.
 
 use axum::{
     Router,

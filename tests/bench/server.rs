@@ -45,7 +45,7 @@ pub enum App {
     Plain,
     /// The same, with synchronous=NORMAL: a power cut may lose acknowledged visits
     PlainNormal,
-    /// Chapter 4 on the SQLite store, where nobody brings a cookie
+    /// Chapter 4 on the SQLite store, with requests that bring no cookie
     New,
     /// Chapter 4's page on the SQLite store, showing the count and not changing it
     Read,

@@ -94,7 +94,7 @@ pub async fn a_car_is_set_by_keyboard_alone() {
     let window = visitor.window(&site).await;
     window.visit("/").await;
 
-    // The link to the content, five links beside it, the field.
+    // The link to the content, five links next to it, the field.
     window.keys([Key::Tab; 7]).await;
     // What is in the field is selected on arrival, so typing replaces it.
     window.keys("beetle".chars()).await;
@@ -112,6 +112,6 @@ pub async fn the_first_link_skips_to_the_content() {
     window.keys([Key::Tab, Key::Enter]).await;
     window.keys([Key::Tab]).await;
 
-    // Past the five links beside the content, to the first thing in it.
+    // Past the five links next to the content, to the first thing in it.
     assert_eq!(window.run("return document.activeElement.id").await, "my_car");
 }

@@ -37,7 +37,7 @@ pub async fn forgetting_removes_the_cookie() {
 
     window.press("Forget me").await;
 
-    // The page that follows sets the cookie anew. That it came without one, it says.
+    // The page that follows sets the cookie again. That it came without one, it says.
     assert!(window.text("main").await.contains("No cookie at all"));
     assert_eq!(window.lead().await, "You have visited this page 1 time.");
 }

@@ -18,7 +18,7 @@ pub const SECTIONS: [&str; 6] = [
     "What you see",
     "What goes over the wire",
     "The code",
-    "Django beside Rust",
+    "Django and Rust",
     "What can go wrong",
     "Exercise",
 ];

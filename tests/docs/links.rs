@@ -155,7 +155,7 @@ fn dead_path(root: &Path, page: &Page, path: &str) -> Option<String> {
     let file = root.join(path);
     let in_the_book = page.path.starts_with("docs/");
     if file.is_dir() {
-        // A code host shows a folder's files; beside the built book there may be no such page.
+        // A code host shows a folder's files; next to the built book there may be no such page.
         return in_the_book.then(|| "is a folder: link a file in it".to_owned());
     }
     if !file.is_file() {

@@ -121,7 +121,7 @@ POST /car HTTP/1.1
    }
    ```
 
-## Django beside Rust
+## Django and Rust
 ## What can go wrong
 ## Exercise
 ";

@@ -46,7 +46,7 @@ pub struct Browser {
     origin: Url,
     /// The address of the current page, which a relative path starts from.
     url: Url,
-    /// Shared with the tabs beside this one. Locked for moments, never across an await.
+    /// Shared with the other tabs of this browser. Locked for moments, never across an await.
     jar: Arc<Mutex<Jar>>,
     refuses_cookies: bool,
     /// Shared more widely than the jar: a private window's ids get names of the same row.
@@ -234,7 +234,7 @@ impl Browser {
     /// - Ids are [`named`](Self::named).
     /// - The date of a cookie is `<in 14 days>` or `<365 days ago>`, and the epoch is itself.
     ///   Dates are rounded up to whole minutes (within two minutes, to ten seconds), or agree with
-    ///   the `Max-Age` beside them. A `Max-Age` above ten minutes that is up to 5 seconds short of
+    ///   the `Max-Age` next to them. A `Max-Age` above ten minutes that is up to 5 seconds short of
     ///   a whole minute is shown as that minute; any other is shown as it came.
     /// - Bytes that are not UTF-8 are shown as `�`.
     pub fn transcript(&self) -> String {

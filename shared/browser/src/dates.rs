@@ -12,7 +12,7 @@ const DAY: i64 = 24 * HOUR;
 
 /// A `Set-Cookie` header with its date named.
 ///
-/// - `Expires` beside a `Max-Age` that agrees with it within a minute is named by the `Max-Age`,
+/// - `Expires` next to a `Max-Age` that agrees with it within a minute is named by the `Max-Age`,
 ///   which is exact. Alone, it is rounded up as the module says.
 /// - The epoch stays `Thu, 01 Jan 1970 00:00:00 GMT`: a removal, the same on every day.
 /// - `Max-Age` stays as it was sent, but for one case: above ten minutes, up to 5 seconds short of

@@ -75,7 +75,7 @@ impl Jar {
             raw.set_value(value.to_owned());
             let mut new = Cookie::try_from_raw_cookie(&raw, url)
                 .expect("a cookie that was kept for this host is valid there");
-            // Without this a Path taken from the first request, and the age, would start anew.
+            // Without this a Path taken from the first request, and the age, would start again.
             new.path = old.path.clone();
             new.domain = old.domain.clone();
             new.expires = old.expires.clone();

@@ -38,7 +38,7 @@
 //!
 //! | file | its noun |
 //! |---|---|
-//! | `browser.rs` | [`Browser`]: a tab; sends requests, shares its cookies with the tabs beside it |
+//! | `browser.rs` | [`Browser`]: a tab; sends requests, shares its cookies with the other tabs |
 //! | `jar.rs` | the cookies kept, and the rules for keeping and sending them |
 //! | `page.rs` | [`Page`]: one response |
 //! | `sheet.rs` | the text that a visitor sees, drawn from HTML |

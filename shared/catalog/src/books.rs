@@ -11,7 +11,7 @@ pub struct Book {
     pub id: i64,
     /// Sorted as it is written: "The Time Machine" stands under T.
     pub title: String,
-    /// Of Beowulf, for example, nobody knows.
+    /// The author of Beowulf, for example, is not known.
     pub author: Option<Author>,
     /// A few sentences. May be empty.
     pub summary: String,

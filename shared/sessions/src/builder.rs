@@ -65,8 +65,8 @@ impl<S> Builder<S> {
         self
     }
 
-    /// How long a session lasts after it was last changed; default two weeks. Django:
-    /// `SESSION_COOKIE_AGE`.
+    /// How long a session lasts after it was last changed: the idle timeout of the site; default
+    /// two weeks. Django: `SESSION_COOKIE_AGE`.
     ///
     /// ```
     /// # use sessions::{MemoryStore, SessionLayer};
@@ -139,8 +139,9 @@ impl<S> Builder<S> {
         self
     }
 
-    /// Whether the page's scripts are kept from reading the cookie; default true. Django:
-    /// `SESSION_COOKIE_HTTPONLY`.
+    /// Whether the page's scripts are kept from reading the cookie; default true. A script that an
+    /// attacker has brought into a page (cross-site scripting, XSS) can then not carry the session
+    /// off. Django: `SESSION_COOKIE_HTTPONLY`.
     ///
     /// ```
     /// # use sessions::{MemoryStore, SessionLayer};
@@ -156,7 +157,8 @@ impl<S> Builder<S> {
     }
 
     /// Which requests that other sites begin carry the cookie; default `Lax`: links do, forms do
-    /// not. Django: `SESSION_COOKIE_SAMESITE`.
+    /// not, which keeps most cross-site request forgery (CSRF) away. Django:
+    /// `SESSION_COOKIE_SAMESITE`.
     ///
     /// ```
     /// # use sessions::{MemoryStore, SessionLayer};

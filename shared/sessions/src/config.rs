@@ -24,7 +24,7 @@ pub enum Secure {
     /// Behind a proxy on the same machine that passes its own `Host` header on, every request
     /// seems to be one: choose [`Secure::Always`] there.
     UnlessLoopback,
-    /// Never. Whoever can listen on the way can then take the session over.
+    /// Never. Anyone who can listen on the way can then take the session over (session hijacking).
     Never,
 }
 

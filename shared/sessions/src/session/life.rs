@@ -21,7 +21,7 @@ impl Session {
     /// Ends the session: deletes the record at once, empties the dictionary and lets the browser
     /// drop its cookie. What is stored afterwards goes into a new session under a new id.
     ///
-    /// Use it to sign somebody out. It holds even if the response is an error, and against a
+    /// Use it to sign somebody out: it is the revocation of this one session. It holds even if the response is an error, and against a
     /// request that is still running. If another request has given the session a new id meanwhile,
     /// it is ended there.
     ///
@@ -103,9 +103,9 @@ impl Session {
 
     /// Chooses when this session ends. The choice lasts until it is changed.
     ///
-    /// - `OnInactivity(duration)`: so long after the last change; reading does not count (an *idle
-    ///   timeout*).
-    /// - `AtDateTime(moment)`: then, whatever happens until then (an *absolute timeout*).
+    /// - `OnInactivity(duration)`: an idle timeout, so long after the last change; reading does not
+    ///   count.
+    /// - `AtDateTime(moment)`: an absolute timeout, then, whatever happens until then.
     /// - `OnSessionEnd`: when the browser closes; the record is kept for the site's cookie age.
     /// - `None`: as the site's settings say.
     ///

@@ -55,7 +55,8 @@ pub use value::ValueMut;
 /// | [`get_mut`](Session::get_mut) and change it | if you call [`set_modified`](Session::set_modified) | no |
 /// | [`update`](Session::update) with a closure | yes | yes |
 ///
-/// Reach for `update` if the new value depends on the old one. Changes to *different* keys are all
+/// Reach for `update` if the new value depends on the old one: otherwise two requests at once are a
+/// race, and one of the two changes is a lost update. Changes to *different* keys are all
 /// kept, whichever way you choose.
 ///
 /// # Until when it may be changed

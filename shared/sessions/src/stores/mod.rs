@@ -161,7 +161,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Stores a new record: [`Outcome::Stored`], or [`Outcome::IdTaken`] if there is a record under
-    /// its id, be it expired or not.
+    /// its id, whether or not that has expired.
     ///
     /// ```
     /// # use sessions::{MemoryStore, Outcome, Record, Store, StoreError};
@@ -174,8 +174,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Stores `new` over the record of the same id, if that is still in the version `expected`:
     /// [`Outcome::Stored`], [`Outcome::Conflict`] or [`Outcome::Missing`].
     ///
-    /// Between the comparison and the write no other request may come: in SQL one statement does
-    /// both, in Redis one script.
+    /// Between the comparison and the write no other request may come, which makes this a
+    /// *compare-and-swap*: in SQL one statement does both, in Redis one script. Without it, a request
+    /// could write over what another has stored since it looked: a lost update.
     ///
     /// ```
     /// # use sessions::{MemoryStore, Outcome, Record, Store, StoreError, Version};

@@ -16,7 +16,7 @@ use super::Version;
 /// A copy of the database shows hashes, and a hash cannot be turned back into an id. So a copy does
 /// not let its reader take a session over (session hijacking; OWASP Session Management Cheat
 /// Sheet). A password needs a salt and a slow hash, because people choose passwords that can be
-/// guessed. An id has 128 random bits, which nobody can go through, so a plain hash will do.
+/// guessed. An id has 128 random bits, too many to go through, so a plain hash will do.
 pub(crate) type IdHash = Vec<u8>;
 
 /// The hash of this id, 32 bytes.

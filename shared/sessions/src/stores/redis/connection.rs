@@ -91,7 +91,7 @@ impl Server {
     }
 
     /// What the store's caller is told of a problem.
-    pub fn failed(&self, problem: Problem) -> Error {
+    pub fn failed(&self, problem: Failure) -> Error {
         let cause = problem.cause();
         // Under the record's key there is another value than a hash. Redis 6 puts more words in
         // front of the code if a script has met it.
@@ -117,32 +117,32 @@ impl Connection {
     }
 }
 
-pub(super) type Answer<T> = std::result::Result<T, Problem>;
+pub(super) type Answer<T> = std::result::Result<T, Failure>;
 
 /// Why there was no answer to a command.
-pub(super) enum Problem {
+pub(super) enum Failure {
     TooSlow,
     Error(RedisError),
 }
 
-impl From<Elapsed> for Problem {
+impl From<Elapsed> for Failure {
     fn from(_: Elapsed) -> Self {
-        Problem::TooSlow
+        Failure::TooSlow
     }
 }
 
-impl From<RedisError> for Problem {
+impl From<RedisError> for Failure {
     fn from(error: RedisError) -> Self {
-        Problem::Error(error)
+        Failure::Error(error)
     }
 }
 
-impl Problem {
+impl Failure {
     /// What the server or the operating system said.
     pub fn cause(&self) -> String {
         let error = match self {
-            Problem::TooSlow => return no_answer(),
-            Problem::Error(error) => error,
+            Failure::TooSlow => return no_answer(),
+            Failure::Error(error) => error,
         };
         match (error.kind(), error.code(), error.detail()) {
             (ErrorKind::AuthenticationFailed, ..) => "the password is refused".to_owned(),

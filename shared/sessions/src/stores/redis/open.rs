@@ -11,7 +11,7 @@ use tower_sessions::{
 
 use super::{
     RedisStore, Row,
-    connection::{Answer, Problem, Server},
+    connection::{Answer, Failure, Server},
 };
 use crate::stores::network::{self, START, parse_url};
 
@@ -97,10 +97,10 @@ fn place(client: &Client) -> String {
 }
 
 /// What to do, by the code with which Redis's answer begins.
-fn advice(problem: &Problem) -> &'static str {
+fn advice(problem: &Failure) -> &'static str {
     let error = match problem {
-        Problem::TooSlow => return START,
-        Problem::Error(error) => error,
+        Failure::TooSlow => return START,
+        Failure::Error(error) => error,
     };
     match error.kind() {
         ErrorKind::Io => return START,
