@@ -166,8 +166,8 @@ impl FromRequestParts<AppState> for Reader {
         // No link can dismiss what is yet to come.
         preferences.dismissed = preferences.dismissed.min(state.notice.number);
 
-        let page =
-            Query::try_from_uri(&parts.uri).map_or(0, |Query(PageQuery { page })| page.unwrap_or(1));
+        let page = Query::try_from_uri(&parts.uri)
+            .map_or(0, |Query(PageQuery { page })| page.unwrap_or(1));
         let is_news = preferences.dismissed < state.notice.number;
         let notice = is_news.then_some(state.notice);
         Ok(Reader { session, preferences, are_stored, page, notice })

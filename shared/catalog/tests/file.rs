@@ -159,7 +159,7 @@ mod unix {
     async fn all_file_descriptors_are_in_use() -> Outcome {
         let Some(path) = std::env::var_os(FILE) else { return Ok(()) };
         let library = Catalog::open(path).await?;
-        let _busy = all_connections(&library).await?;
+        let busy = all_connections(&library).await?;
         let mut taken = Vec::new();
         while let Ok(file) = std::fs::File::open("/dev/null") {
             taken.push(file);
@@ -168,7 +168,7 @@ mod unix {
         let error = library.counts().await.expect_err("no connection can be opened");
         assert!(error.is_temporary(), "{error:?}");
 
-        drop(taken);
+        drop((taken, busy));
         assert_eq!(library.counts().await?.books, 29);
         Ok(())
     }
