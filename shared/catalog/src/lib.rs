@@ -148,7 +148,10 @@ impl Catalog {
             .foreign_keys(true)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(busy_timeout);
-        let pool = SqlitePoolOptions::new().connect_lazy_with(options);
+        let pool = SqlitePoolOptions::new()
+            // A file on this machine does not hang up, so no connection is asked whether it is alive.
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
         setup::prepare(&pool, busy_timeout, setup::TODAY).await.map_err(refuse)?;
         Ok(Catalog { pool })
     }
