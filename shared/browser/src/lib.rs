@@ -45,9 +45,11 @@
 //! | `transcript.rs` | the exchanges, as a reader of the docs sees them |
 //! | `names.rs` | session-1, session-2: what random ids are called in a transcript |
 //! | `dates.rs` | `<in 14 days>`: what dates are called there |
+//! | `exercise.rs` | whether a reader has solved an exercise, in one line |
 
 mod browser;
 mod dates;
+mod exercise;
 mod jar;
 mod names;
 mod page;
@@ -55,4 +57,5 @@ mod sheet;
 mod transcript;
 
 pub use browser::Browser;
+pub use exercise::exercise;
 pub use page::Page;
