@@ -174,6 +174,21 @@ async fn the_starter_of_chapter_9_lets_a_fourth_book_in() {
     );
 }
 
+#[test]
+fn a_program_that_is_not_solved_says_so_in_one_line() {
+    for (name, mut program) in programs::exercises() {
+        let output = program.env("RUST_BACKTRACE", "1").output().expect("it starts");
+        let said = String::from_utf8_lossy(&output.stdout);
+        if output.status.success() && env::var_os("CI").is_none() {
+            println!("You solved {name}.");
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(1), "{name}: {said}");
+        assert!(said.starts_with("Not yet. ") && said.lines().count() == 1, "{name}: {said}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{name}");
+    }
+}
+
 fn assert_starter_fails(outcome: anyhow::Result<()>, reason: &str) {
     match outcome {
         Err(error) => assert_eq!(

@@ -43,6 +43,12 @@ pub fn chapter(number: u32) -> Command {
     command
 }
 
+/// The programs that check the answers to the exercises, by name.
+pub fn exercises() -> impl Iterator<Item = (&'static str, Command)> {
+    let exercises = PROGRAMS.iter().filter(|(name, _)| name.starts_with("exercise-"));
+    exercises.map(|(name, path)| (name.as_str(), Command::new(path)))
+}
+
 /// A server that runs until it is stopped or dropped.
 #[derive(Debug)]
 pub struct Server {

@@ -8,16 +8,8 @@ use anyhow::ensure;
 use axum::Router;
 use browser::Browser;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match check(exercise::app()).await {
-        Ok(()) => println!("Solved: two cookies, two headers."),
-        Err(hint) => {
-            println!("Not yet. {hint}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+fn main() -> ExitCode {
+    browser::exercise("two cookies, two headers.", async || check(exercise::app()).await)
 }
 
 /// Presses the dark button and looks at what the browser kept.

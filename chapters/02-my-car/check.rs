@@ -8,16 +8,8 @@ use anyhow::ensure;
 use axum::{Router, http::StatusCode};
 use browser::Browser;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match check(exercise::app()).await {
-        Ok(()) => println!("Solved: the old car comes back."),
-        Err(hint) => {
-            println!("Not yet. {hint}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+fn main() -> ExitCode {
+    browser::exercise("the old car comes back.", async || check(exercise::app()).await)
 }
 
 /// Sets two cars, and takes the second one back.

@@ -8,16 +8,8 @@ use anyhow::ensure;
 use axum::Router;
 use browser::Browser;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match check(exercise::app()).await {
-        Ok(()) => println!("Solved: the paint stays."),
-        Err(hint) => {
-            println!("Not yet. {hint}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+fn main() -> ExitCode {
+    browser::exercise("the paint stays.", async || check(exercise::app()).await)
 }
 
 /// Paints the car and looks at it on the next request.

@@ -9,16 +9,8 @@ use axum::Router;
 use browser::Browser;
 use catalog::Catalog;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match check(exercise::app).await {
-        Ok(()) => println!("Solved: the visitor hears of the new books."),
-        Err(hint) => {
-            println!("Not yet. {hint}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+fn main() -> ExitCode {
+    browser::exercise("the visitor hears of the new books.", async || check(exercise::app).await)
 }
 
 /// Visits, adds two books to the library, and visits again.

@@ -2,15 +2,16 @@
 
 pub mod exercise;
 
+use std::process::ExitCode;
+
 use anyhow::ensure;
 use axum::Router;
 use browser::Browser;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    check(exercise::app()).await?;
-    println!("Solved: the basket is given to those who can carry it.");
-    Ok(())
+fn main() -> ExitCode {
+    browser::exercise("the basket is given to those who can carry it.", async || {
+        check(exercise::app()).await
+    })
 }
 
 /// Chooses books, with a browser that refuses cookies and with one that keeps them.

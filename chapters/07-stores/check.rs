@@ -8,16 +8,10 @@ use anyhow::ensure;
 use sessions::{Id, Outcome, Record, Store, Version};
 use time::{Duration, OffsetDateTime};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match check(exercise::Shelf::default()).await {
-        Ok(()) => println!("Solved: nothing comes back, and nothing is lost."),
-        Err(hint) => {
-            println!("Not yet. {hint}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+fn main() -> ExitCode {
+    browser::exercise("nothing comes back, and nothing is lost.", async || {
+        check(exercise::Shelf::default()).await
+    })
 }
 
 /// Plays two requests of one session that run at once: both have loaded it, each does its part.

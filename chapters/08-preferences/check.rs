@@ -2,18 +2,17 @@
 
 pub mod exercise;
 
+use std::process::ExitCode;
+
 use anyhow::ensure;
 use axum::Router;
 use browser::Browser;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    check(exercise::app()).await?;
-    println!("Solved: nobody has to choose twice.");
-    Ok(())
+fn main() -> ExitCode {
+    browser::exercise("no visitor has to choose twice.", async || check(exercise::app()).await)
 }
 
-/// Lets visitors of three programs come back today, and one whose value nobody can read.
+/// Lets visitors of three programs come back today, and one whose value no program can read.
 pub async fn check(app: Router) -> anyhow::Result<()> {
     let page = Browser::open(app.clone()).get("/").await.text();
     ensure!(page == "10 results per page, by title", "To a newcomer, the page says {page:?}.");
@@ -34,7 +33,7 @@ pub async fn check(app: Router) -> anyhow::Result<()> {
         let page = come_back(app.clone(), stored).await;
         ensure!(
             page == "10 results per page, by title",
-            "Nobody can read {stored}, and instead of the defaults the page says {page:?}."
+            "No program can read {stored}, and instead of the defaults the page says {page:?}."
         );
     }
     Ok(())
