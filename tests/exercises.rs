@@ -10,7 +10,15 @@
 
 use std::env;
 
-use sessions::testing::{self, Expired};
+use axum::{
+    Router,
+    http::StatusCode,
+    routing::{get, post},
+};
+use sessions::{
+    Error, Session, SessionLayer,
+    testing::{self, Expired},
+};
 
 #[path = "../chapters/01-raw-cookies/check.rs"]
 mod check_1;
@@ -171,6 +179,34 @@ async fn the_starter_of_chapter_9_lets_a_fourth_book_in() {
     assert_starter_fails(
         check_9::check(check_9::exercise::app).await,
         "Two tabs went for the third place, and the basket holds 4 books.",
+    );
+}
+
+// Without a pause between the two, they would rarely meet by themselves.
+#[tokio::test]
+async fn in_chapter_9_a_look_before_the_update_never_passes() {
+    async fn add_book(session: Session) -> Result<StatusCode, Error> {
+        if session.get::<u32>("books")? >= Some(3) {
+            return Ok(StatusCode::CONFLICT);
+        }
+        session.update("books", |books: &mut u32| *books += 1).await?;
+        Ok(StatusCode::OK)
+    }
+    let app = |store| {
+        Router::new()
+            .route(
+                "/",
+                get(async |session: Session| session.require::<u32>("books").unwrap().to_string()),
+            )
+            .route("/start", post(async |session: Session| session.insert("books", 2)))
+            .route("/add", post(add_book))
+            .layer(SessionLayer::new(store))
+    };
+
+    let error = check_9::check(app).await.expect_err("the fourth book is in the basket");
+    assert_eq!(
+        error.to_string(),
+        "Two tabs went for the third place, and the basket holds 4 books."
     );
 }
 

@@ -5,36 +5,33 @@ pub mod exercise;
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::ensure;
+use async_trait::async_trait;
 use axum::{Router, http::StatusCode};
 use browser::Browser;
-use chapter_9::Pause;
-use tokio::sync::Barrier;
+use sessions::{Id, MemoryStore, Outcome, Record, Store, StoreError, Version};
+use tokio::sync::watch;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match check(exercise::app).await {
-        Ok(()) => println!("Solved: the fourth book stays on the shelf."),
-        Err(hint) => {
-            println!("Not yet. {hint}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+fn main() -> ExitCode {
+    browser::exercise("the fourth book stays on the shelf.", async || check(exercise::app).await)
 }
 
 /// Has one place left, and two tabs that want it at the same time.
-pub async fn check(app: impl FnOnce(Pause) -> Router) -> anyhow::Result<()> {
-    let both = Arc::new(Barrier::new(2));
-    let pause: Pause = Arc::new(move || {
-        let both = both.clone();
-        Box::pin(async move {
-            both.wait().await;
-        })
-    });
-    let mut one = Browser::open(app(pause));
+pub async fn check(app: impl FnOnce(Meeting) -> Router) -> anyhow::Result<()> {
+    let meeting = Meeting::new();
+    let mut one = Browser::open(app(meeting.clone()));
     one.post("/start", &[]).await;
     let mut other = one.second_tab();
-    tokio::join!(one.post("/add", &[]), other.post("/add", &[]));
+    meeting.begin();
+    tokio::join!(
+        async {
+            one.post("/add", &[]).await;
+            meeting.arrive();
+        },
+        async {
+            other.post("/add", &[]).await;
+            meeting.arrive();
+        },
+    );
 
     let mut answers = [one.page().status(), other.page().status()];
     answers.sort();
@@ -45,4 +42,55 @@ pub async fn check(app: impl FnOnce(Pause) -> Router) -> anyhow::Result<()> {
         "One tab gets the place (200) and the other is refused (409), not {answers:?}."
     );
     Ok(())
+}
+
+/// A store in which two requests meet: both have loaded the session before either goes on. So what
+/// a handler finds in it is old, in every run, by the time that it writes.
+#[derive(Clone, Debug)]
+pub struct Meeting {
+    store: MemoryStore,
+    /// How many have loaded the session, or have ended without a look at it.
+    arrived: Arc<watch::Sender<u32>>,
+}
+
+impl Meeting {
+    /// No request waits until it [begins](Meeting::begin).
+    fn new() -> Meeting {
+        Meeting { store: MemoryStore::default(), arrived: Arc::new(watch::Sender::new(2)) }
+    }
+
+    fn begin(&self) {
+        self.arrived.send_replace(0);
+    }
+
+    fn arrive(&self) {
+        self.arrived.send_modify(|arrived| *arrived += 1);
+    }
+
+    async fn wait_for_both(&self) {
+        let both = self.arrived.subscribe().wait_for(|arrived| *arrived >= 2).await.map(drop);
+        both.expect("the sender is in this store");
+    }
+}
+
+#[async_trait]
+impl Store for Meeting {
+    async fn load(&self, id: &Id) -> Result<Option<(Record, Version)>, StoreError> {
+        let found = self.store.load(id).await;
+        self.arrive();
+        self.wait_for_both().await;
+        found
+    }
+
+    async fn create(&self, record: &Record) -> Result<Outcome, StoreError> {
+        self.store.create(record).await
+    }
+
+    async fn compare_and_swap(&self, seen: Version, new: &Record) -> Result<Outcome, StoreError> {
+        self.store.compare_and_swap(seen, new).await
+    }
+
+    async fn delete(&self, id: &Id) -> Result<Option<Record>, StoreError> {
+        self.store.delete(id).await
+    }
 }
