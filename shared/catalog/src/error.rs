@@ -147,8 +147,8 @@ impl Error {
     /// or the tables are at fault, and somebody has to see to that.
     ///
     /// It is if another program holds the file for too long, if the process has no file descriptor
-    /// left, if the disk is full or out of reach, and if the library was closed because the server is
-    /// stopping. It never is for an [`Error::Open`], which ends the program that gets it.
+    /// left, if the disk is full or out of reach, and if the library was closed because the server
+    /// is stopping. It never is for an [`Error::Open`], which ends the program that gets it.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

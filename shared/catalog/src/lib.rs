@@ -68,8 +68,8 @@ impl Catalog {
     ///
     /// A new library gets the sample books. A library that was there keeps what it has: one whose
     /// books were all deleted stays empty. Several programs may open the same new file at once. Of
-    /// the copies that are out, three are late on the day that a library is made, and the others are
-    /// due back in three weeks or later.
+    /// the copies that are out, three are late on the day that a library is made, and the others
+    /// are due back in three weeks or later.
     ///
     /// Only its owner may read and write a new file. A file that was there keeps its mode.
     ///
@@ -87,8 +87,8 @@ impl Catalog {
     /// Opens a library of sample books that lives in memory, for tests: every call makes a new one,
     /// and it is gone with its last clone.
     ///
-    /// Its copies are due back on the same days in every run: it was made on 21 December 2026, so to
-    /// speak.
+    /// Its copies are due back on the same days in every run, as if it had been made on 21 December
+    /// 2026.
     ///
     /// It has one connection. Who holds that and asks for another waits for 30 seconds and fails.
     ///
@@ -114,8 +114,8 @@ impl Catalog {
         &self.pool
     }
 
-    /// Waits for the queries that are under way, and closes all connections. From then on every query
-    /// is an [`Error::Query`].
+    /// Waits for the queries that are under way, and closes all connections. From then on every
+    /// query is an [`Error::Query`].
     ///
     /// Call it when the server has stopped. The last connection to the file moves the write-ahead
     /// log into it and deletes the log: then the file alone holds everything, and can be copied. So
@@ -140,9 +140,9 @@ impl Catalog {
         let refuse = |refusal: Refusal| Error::open(path, refusal);
         file::check(path).map_err(|problem| refuse(problem.into()))?;
         file::make(path);
-        // No journal_mode here: each new connection would try to switch, and setup does it once. And
-        // no create_if_missing: if the file is moved away while the server runs, a new connection
-        // would go on with an empty one.
+        // No journal_mode here: each new connection would try to switch, and setup does it once.
+        // And no create_if_missing: if the file is moved away while the server runs, a new
+        // connection would go on with an empty one.
         let options = SqliteConnectOptions::new()
             .filename(path)
             .foreign_keys(true)
