@@ -19,7 +19,8 @@ const FILLER: &str = "filler";
 
 pub struct Disk {
     place: PathBuf,
-    is_mounted: bool,
+    /// If not, a limit on the server's files takes its place.
+    pub is_mounted: bool,
 }
 
 impl Disk {

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -25,13 +26,14 @@ pub fn hold_sqlite(place: &Path) -> Result<End> {
     Ok(Box::new(move || Ok(block_on(db.close())?)))
 }
 
-/// PostgreSQL: neither reads nor writes get past this lock.
+/// PostgreSQL lets reads go on, so requests get as far as their write, which waits. That is the harder
+/// case: a write that waits in PostgreSQL may still be done when its request has given up.
 pub fn hold_table(url: &str) -> Result<End> {
     // The connection belongs to its runtime, so that has to live as long.
     let runtime = tokio::runtime::Runtime::new()?;
     let db = runtime.block_on(async {
         let mut db = PgConnection::connect(url).await?;
-        raw_sql("BEGIN; LOCK TABLE session IN ACCESS EXCLUSIVE MODE").execute(&mut db).await?;
+        raw_sql("BEGIN; LOCK TABLE session IN EXCLUSIVE MODE").execute(&mut db).await?;
         anyhow::Ok(db)
     })?;
     Ok(Box::new(move || Ok(runtime.block_on(db.close())?)))
@@ -62,7 +64,7 @@ pub fn pause_redis(url: &str, time: Duration) -> Result<End> {
     // It ends by itself: Redis would answer no command that ends it.
     let end = Instant::now() + time;
     Ok(Box::new(move || {
-        std::thread::sleep(end.saturating_duration_since(Instant::now()));
+        thread::sleep(end.saturating_duration_since(Instant::now()));
         Ok(())
     }))
 }

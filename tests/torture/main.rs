@@ -74,8 +74,9 @@ fn torture(options: &Options) -> Result<ExitCode> {
     };
     let parent = parent.canonicalize()?;
     let time = Duration::from_secs_f64(options.seconds);
+    let subjects = stores::find(&options.store)?;
     let mut table = Table::start();
-    for subject in stores::find(&options.store)?.iter().filter(|it| is_chosen(options, it)) {
+    for subject in subjects.iter().filter(|it| is_chosen(options, it)) {
         for story in Story::ALL {
             if options.story.is_empty() || options.story.contains(&story) {
                 // One story that cannot be played is no reason to miss the others.

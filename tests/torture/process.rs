@@ -7,6 +7,7 @@ use std::{
     process::{Child, ChildStderr, Command, Stdio},
     sync::{Arc, Mutex},
     thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -53,8 +54,8 @@ impl Server {
         Ok(())
     }
 
-    /// The number of the process. On Unix it becomes a `Pid`.
-    #[cfg(unix)]
+    /// For a limit on its files.
+    #[cfg(target_os = "linux")]
     pub fn pid(&self) -> rustix::process::Pid {
         rustix::process::Pid::from_child(&self.child)
     }
@@ -86,7 +87,7 @@ impl Server {
     fn last_words(&mut self) -> String {
         // It has ended. The thread that reads the log has all of it a moment after that.
         let _ = self.child.wait();
-        thread::sleep(std::time::Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(100));
         self.log.lock().expect("no panic while it is locked").join("\n")
     }
 }

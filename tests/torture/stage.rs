@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
@@ -39,6 +40,7 @@ pub struct Report {
     /// Of newcomers who came in a flood: how many are stored.
     pub stored: Option<u64>,
     pub errors: Vec<String>,
+    pub remark: Option<&'static str>,
 }
 
 pub enum Played {
@@ -76,17 +78,19 @@ impl<'a> Stage<'a> {
     pub fn endure(
         &self,
         server: Server,
+        warm_up: Duration,
         trouble_lasts: Duration,
         begin: impl FnOnce(&Server) -> Result<End>,
-    ) -> Result<Played> {
+    ) -> Result<Report> {
         let crowd = Crowd::of(VISITORS);
         crowd.arrive(&server.address)?;
-        let end = begin(&server)?;
         let again = crowd.visit_while(&[&server.address], self.at_once(), || {
-            std::thread::sleep(trouble_lasts);
+            thread::sleep(warm_up);
+            let end = begin(&server)?;
+            thread::sleep(trouble_lasts);
             end()?;
             let again = crowd.time_to_a_page(&server.address);
-            std::thread::sleep(self.time / 4);
+            thread::sleep(self.time / 4);
             Ok(again)
         })?;
         let mut report = Report { again: Some(again), ..Report::default() };
@@ -98,7 +102,7 @@ impl<'a> Stage<'a> {
         }
         report.note_server(&server);
         report.totals = crowd.reckon();
-        Ok(report.done())
+        Ok(report)
     }
 }
 

@@ -1,8 +1,11 @@
 //! The stores that are there, and what each of them promises.
 
-use std::{env, fs, path::Path};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use crate::{
@@ -62,7 +65,7 @@ impl Subject {
             "postgres" | "postgresql" => Kind::Postgres(store.to_owned()),
             "redis" => Kind::Redis(store.to_owned()),
             // What follows the colon may be a password.
-            _ => anyhow::bail!("{scheme:?} is not a store: see --help of chapter 7"),
+            _ => bail!("{scheme:?} is not a store: write one as chapter 7 takes it"),
         };
         let is_ours = matches!(kind, Kind::Sqlite | Kind::File);
         ensure!(!is_ours || rest.is_empty(), "write {scheme}: alone, it gets a new folder");
@@ -140,7 +143,7 @@ impl Subject {
     }
 }
 
-pub fn sqlite_file(place: &Path) -> std::path::PathBuf {
+pub fn sqlite_file(place: &Path) -> PathBuf {
     place.join("sessions.sqlite")
 }
 
@@ -149,7 +152,7 @@ pub fn sqlite_url(place: &Path) -> String {
 }
 
 /// Of the file store.
-pub fn folder(place: &Path) -> std::path::PathBuf {
+pub fn folder(place: &Path) -> PathBuf {
     place.join("sessions")
 }
 

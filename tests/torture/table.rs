@@ -122,7 +122,7 @@ fn broken_promises(report: &Report, subject: &Subject, story: Story) -> Vec<Stri
 
 fn remarks(report: &Report, subject: &Subject, story: Story) -> Vec<String> {
     let totals = &report.totals;
-    let mut remarks = Vec::new();
+    let mut remarks: Vec<String> = report.remark.map(str::to_owned).into_iter().collect();
     if let Some(excuse) = subject.excuse(story).filter(|_| totals.lost + totals.twice > 0) {
         remarks.push(format!("expected: {excuse}"));
     }
@@ -133,7 +133,7 @@ fn remarks(report: &Report, subject: &Subject, story: Story) -> Vec<String> {
         remarks.push("no page said 503: the trouble was not noticed".to_owned());
     }
     if !story.is_trouble() && totals.unavailable > 0 {
-        remarks.push("503 pages, and the store had no trouble but its visitors".to_owned());
+        remarks.push("503 pages, although nothing was wrong with the store".to_owned());
     }
     if let Some(stored) = report.stored {
         remarks.push(format!("{stored} sessions stored"));

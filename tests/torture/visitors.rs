@@ -16,6 +16,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::ErrorKind,
+    iter,
     ops::AddAssign,
     sync::{
         Mutex,
@@ -96,7 +97,7 @@ impl Crowd {
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
             for visitor in &self.0 {
-                for address in addresses.iter().flat_map(|it| std::iter::repeat_n(it, at_once)) {
+                for address in addresses.iter().flat_map(|it| iter::repeat_n(it, at_once)) {
                     scope.spawn(|| visitor.visit_until(address, &stop));
                 }
             }
