@@ -58,3 +58,7 @@ reading:
 # Measure how many visits a second: just bench, just bench --million, just bench --store memory
 bench *options:
     cargo run --release --package tests --bin bench -- {{ options }}
+
+# Kill servers, fill disks and hold locks, and count the visits that are lost: just torture --seconds 10
+torture *options:
+    cargo run --release --package tests --bin torture -- {{ options }}
