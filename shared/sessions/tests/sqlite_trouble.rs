@@ -53,6 +53,7 @@ async fn a_deleted_file_is_a_503_until_it_is_back() {
     assert_eq!(change(&mut newcomer, "rover").await.status(), StatusCode::SERVICE_UNAVAILABLE);
 
     move_files(&away, &file);
+    assert_eq!(visitor.get("/").await.body(), "mini", "what got a 503 page is not stored");
     assert_eq!(change(&mut visitor, "camper").await.status(), StatusCode::OK);
     assert_eq!(visitor.get("/").await.body(), "camper");
 }
@@ -75,6 +76,7 @@ async fn a_replaced_file_is_a_503_until_the_old_one_is_back() {
         let _ = fs::remove_file(format!("{}{end}", file.display()));
     }
     move_files(&away, &file);
+    assert_eq!(visitor.get("/").await.body(), "mini", "what got a 503 page is not stored");
     assert_eq!(change(&mut visitor, "camper").await.status(), StatusCode::OK);
     assert_eq!(visitor.get("/").await.body(), "camper");
 }

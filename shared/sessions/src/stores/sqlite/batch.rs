@@ -40,10 +40,11 @@ use tower_sessions::session_store::{Error, Result};
 use super::{
     open::{Connection, Database, backend, extended_code},
     prefix,
+    write::{Write, Written},
 };
 use crate::stores::{
-    Outcome, PATIENCE, Version, no_answer,
-    record::{Columns, IdHash, Row, now},
+    PATIENCE, no_answer,
+    record::{Columns, IdHash, now},
 };
 
 /// How many requests share a statement or a commit at most.
@@ -74,47 +75,8 @@ struct Load {
 #[derive(Debug)]
 struct Job {
     write: Write,
+    asked: Instant,
     reply: oneshot::Sender<Result<Written>>,
-}
-
-#[derive(Debug)]
-pub(super) enum Write {
-    Create(Row),
-    CompareAndSwap(Version, Row),
-    Delete(IdHash),
-    /// Those of these rows that have expired.
-    Clear(Vec<i64>),
-}
-
-/// The answer to a [`Write`].
-#[derive(Debug)]
-pub(super) enum Written {
-    Outcome(Outcome),
-    Deleted(Option<Columns>),
-    Cleared(u64),
-}
-
-impl Written {
-    pub fn outcome(self) -> Result<Outcome> {
-        match self {
-            Written::Outcome(outcome) => Ok(outcome),
-            other => unreachable!("a row that is written has an outcome, and not {other:?}"),
-        }
-    }
-
-    pub fn deleted(self) -> Option<Columns> {
-        match self {
-            Written::Deleted(deleted) => deleted,
-            other => unreachable!("a deletion has a row or none, and not {other:?}"),
-        }
-    }
-
-    pub fn cleared(self) -> u64 {
-        match self {
-            Written::Cleared(cleared) => cleared,
-            other => unreachable!("clearing has a number, and not {other:?}"),
-        }
-    }
 }
 
 impl Batches {
@@ -143,7 +105,7 @@ impl Batches {
 
     pub async fn write(&self, write: Write) -> Result<Written> {
         let (reply, answer) = oneshot::channel();
-        self.ask(&self.writes, Job { write, reply }, answer).await
+        self.ask(&self.writes, Job { write, asked: Instant::now(), reply }, answer).await
     }
 
     /// One limit for the wait in the queue and the wait for SQLite together.
@@ -274,27 +236,37 @@ async fn write_all(database: Database, queue: Queue<Job>) {
         }
         // A request that has waited for too long has its 503 page: its write must not follow.
         jobs.retain(|job| !job.reply.is_closed());
+        let Some(oldest) = jobs.iter().map(|job| job.asked.elapsed()).max() else { continue };
         let (writes, replies): (Vec<_>, Vec<_>) =
             jobs.into_iter().map(|job| (job.write, job.reply)).unzip();
-        let written = match commit(&mut connection, &writes).await {
-            // No visitor is told that something is stored that is in a deleted file.
-            Ok(written) => database.identity.check().map(|()| written),
-            Err(error) => {
-                connection.discard();
-                Err(backend(error))
-            }
-        };
-        match written {
+        match commit_here(&mut connection, &database, oldest, &writes).await {
             Ok(written) => {
                 for (reply, written) in replies.into_iter().zip(written) {
                     let _ = reply.send(Ok(written));
                 }
             }
             Err(error) => {
+                connection.discard();
                 replies.into_iter().for_each(|reply| drop(reply.send(Err(again(&error)))))
             }
         }
     }
+}
+
+/// Commits to the file that was opened, and to no other: no visitor is told that something is
+/// stored that is in a deleted file. Checked before the commit too, or each request of an outage
+/// would be stored there in spite of its 503 page.
+async fn commit_here(
+    connection: &mut Connection,
+    database: &Database,
+    waited: Duration,
+    writes: &[Write],
+) -> Result<Vec<Written>> {
+    database.identity.check()?;
+    connection.limit_wait(waited).await.map_err(backend)?;
+    let written = commit(connection, writes).await.map_err(backend)?;
+    database.identity.check()?;
+    Ok(written)
 }
 
 /// All of these writes, or none of them. They were asked for at the same time, so any order will
@@ -335,7 +307,7 @@ async fn store_visits(
     db: &mut SqliteConnection,
     writes: &[Write],
 ) -> sqlx::Result<Option<Vec<Written>>> {
-    let visits: Option<Vec<_>> = writes.iter().map(as_visit).collect();
+    let visits: Option<Vec<_>> = writes.iter().map(Write::as_visit).collect();
     let Some(visits) = visits else { return Ok(None) };
     let rows = visits.iter().map(|(row, version, is_new)| {
         let hash = hex::encode(&row.id_hash);
@@ -359,24 +331,11 @@ async fn store_visits(
                  excluded.version, NULL)",
     );
     match statement.bind(now()).bind(json(rows)).execute(db).await {
-        Ok(_) => Ok(Some(visits.iter().map(|(_, version, _)| stored(*version)).collect())),
+        Ok(_) => Ok(Some(visits.iter().map(|(_, version, _)| Written::stored(*version)).collect())),
         // At least one came too late. Each is tried by itself now, and told what became of it.
         Err(error) if extended_code(&error) == Some(CONSTRAINT_NOTNULL) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// The row, the version that it gets, and whether it is new.
-fn as_visit(write: &Write) -> Option<(&Row, Version, bool)> {
-    match write {
-        Write::Create(row) => Some((row, Version(1), true)),
-        Write::CompareAndSwap(expected, row) => Some((row, expected.next(), false)),
-        Write::Delete(_) | Write::Clear(_) => None,
-    }
-}
-
-fn stored(version: Version) -> Written {
-    Written::Outcome(Outcome::Stored(version))
 }
 
 /// sqlite.org/rescode.html

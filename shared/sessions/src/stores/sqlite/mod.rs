@@ -2,11 +2,13 @@
 //!
 //! This file has the table and the statements, one after the other. `open.rs` opens the file and
 //! says what is wrong with it, `batch.rs` lets requests share statements and commits (an
-//! optimisation), `sweep.rs` finds what has expired.
+//! optimisation), `sweep.rs` finds what has expired, `write.rs` names what a request wants
+//! written.
 
 mod batch;
 mod open;
 mod sweep;
+mod write;
 
 use std::{path::Path, sync::Arc};
 
@@ -22,8 +24,9 @@ use super::{
     Outcome, Store, Version,
     record::{Columns, IdHash, Row, decode, hash, now},
 };
-use batch::{Batches, Write};
+use batch::Batches;
 use sweep::Sweep;
+use write::Write;
 
 /// A row is found by the hash of its id: see `record.rs`.
 ///

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions as _, Connection as _, SqliteConnection,
+    AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use tower_sessions::session_store::{Error, Result};
@@ -28,6 +28,9 @@ const TRY: &str = "
 /// a visitor whose 503 page is sent must not find later that the write was done.
 const BUSY_TIMEOUT: Duration = PATIENCE.saturating_sub(Duration::from_millis(500));
 
+/// A shorter wait in a queue changes nothing.
+const NOTICEABLE: Duration = Duration::from_millis(200);
+
 /// The open file: how to connect to it, and which file it was.
 #[derive(Clone, Debug)]
 pub(super) struct Database {
@@ -39,7 +42,7 @@ impl Database {
     /// A connection that is opened when it is first needed.
     pub fn connection(&self) -> Connection {
         let Database { options, identity } = self.clone();
-        Connection { options, identity, open: None }
+        Connection { options, identity, open: None, busy_timeout: BUSY_TIMEOUT }
     }
 }
 
@@ -50,6 +53,8 @@ pub(super) struct Connection {
     options: SqliteConnectOptions,
     identity: Identity,
     open: Option<SqliteConnection>,
+    /// How long SQLite waits for another program's lock on this connection.
+    busy_timeout: Duration,
 }
 
 impl Connection {
@@ -67,10 +72,24 @@ impl Connection {
         }
     }
 
+    /// A request that has waited in a queue has less time left for another program's lock. SQLite is
+    /// told so only if that makes a difference, since it costs a message.
+    pub async fn limit_wait(&mut self, waited: Duration) -> sqlx::Result<()> {
+        let is_fresh = waited < NOTICEABLE;
+        let left = if is_fresh { BUSY_TIMEOUT } else { BUSY_TIMEOUT.saturating_sub(waited) };
+        if left != self.busy_timeout {
+            let pragma = format!("PRAGMA busy_timeout = {}", left.as_millis());
+            let db = self.get().await?;
+            sqlx::raw_sql(AssertSqlSafe(pragma)).execute(db).await?;
+            self.busy_timeout = left;
+        }
+        Ok(())
+    }
+
     /// After a failure: the next [`get`](Connection::get) opens another one. On a full disk SQLite
     /// ends a transaction by itself; sqlx does not hear of it, and would begin no other.
     pub fn discard(&mut self) {
-        self.open = None;
+        (self.open, self.busy_timeout) = (None, BUSY_TIMEOUT);
     }
 
     pub async fn close(&mut self) {
