@@ -160,3 +160,62 @@ async fn what_a_browser_sent_is_shown_as_text_and_never_as_markup() {
     assert!(!page.has("img"), "an image in:\n{}", page.body());
     assert!(page.set_cookies() == ["visits=1; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"]);
 }
+
+/// The requests that are no visits: nobody looks at their page.
+fn not_a_visit() -> Vec<axum::http::Request<axum::body::Body>> {
+    let request = axum::http::Request::builder().uri("/").header("cookie", "visits=2");
+    let head = axum::http::Request::head("/").header("cookie", "visits=2");
+    vec![
+        request.header("sec-purpose", "prefetch").body(axum::body::Body::empty()).expect("valid"),
+        head.body(axum::body::Body::empty()).expect("valid"),
+    ]
+}
+
+#[tokio::test]
+async fn what_no_visitor_looks_at_is_not_counted() {
+    for request in not_a_visit() {
+        let mut client = open();
+        let page = client.send(request).await;
+        let cookies = page.set_cookies();
+        assert!(cookies.concat().starts_with("visits=2;"), "{cookies:?}");
+    }
+}
+
+/// The rules of RFC 6265 sections 4.1.1 and 5.4, told as slowly as they can be.
+fn strict(header: &str, name: &str) -> Vec<String> {
+    let mut values = Vec::new();
+    for pair in header.split(';') {
+        let Some(equals) = pair.find('=') else { continue };
+        let is_space = |c: char| c == ' ' || c == '\t';
+        let key: String = pair[..equals].chars().skip_while(|c| is_space(*c)).collect();
+        if key.trim_end_matches(is_space) != name {
+            continue;
+        }
+        let value = pair[equals + 1..].trim_start_matches(is_space).trim_end_matches(is_space);
+        let is_quoted = value.len() >= 2 && value.starts_with('"') && value.ends_with('"');
+        values.push(if is_quoted { &value[1..value.len() - 1] } else { value }.to_owned());
+    }
+    values
+}
+
+#[test]
+fn any_header_reads_as_the_rfc_says() {
+    const PIECES: [&str; 16] = [
+        "visits", "visits", "=", "=", ";", ";", " ", "\t", "\"", "7", "a", "\u{2000}", "\u{a0}",
+        "\u{3000}", "visits=3", "é",
+    ];
+    // A fixed sequence that looks random (the constants are Knuth's), so that a failure comes back.
+    let mut state: u64 = 1;
+    for _ in 0..20_000 {
+        let mut header = String::new();
+        for _ in 0..state % 12 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            header += PIECES[(state >> 33) as usize % PIECES.len()];
+        }
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let value = axum::http::HeaderValue::from_bytes(header.as_bytes()).expect("a header");
+        let headers = [(axum::http::header::COOKIE, value)].into_iter().collect();
+        let read: Vec<_> = chapter_1::cookies(&headers, "visits").collect();
+        assert_eq!(read, strict(&header, "visits"), "{header:?}");
+    }
+}

@@ -170,3 +170,24 @@ async fn a_hostile_name_is_shown_as_text_and_never_as_markup() {
         assert!(!page.has("script") && !page.has("img"), "markup on {path}:\n{}", page.body());
     }
 }
+
+#[tokio::test]
+async fn a_name_that_is_too_long_is_refused_in_words_and_not_stored() {
+    let mut visitor = Browser::open(chapter_2::app());
+    visitor.post("/car", &[("my_car", &"m".repeat(41))]).await;
+    assert_eq!(visitor.page().status(), 400);
+    assert!(visitor.page().text().contains("40 characters at most"), "{}", visitor.page().text());
+    assert!(visitor.page().set_cookies().is_empty());
+
+    visitor.post("/car", &[("my_car", &"ü".repeat(40))]).await;
+    assert_eq!(visitor.page().status(), 303);
+}
+
+#[tokio::test]
+async fn a_form_that_does_not_fit_is_a_sentence_for_visitors() {
+    let mut visitor = Browser::open(chapter_2::app());
+    visitor.post("/car", &[("colour", "red")]).await;
+    assert_eq!(visitor.page().status(), 422);
+    let page = visitor.page().text();
+    assert!(!page.contains("deserialize") && !page.contains("my_car"), "{page}");
+}

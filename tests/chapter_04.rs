@@ -137,3 +137,19 @@ async fn a_store_that_is_away_is_a_calm_503_and_the_next_request_works() {
     visitor.get("/").await;
     assert_eq!(visits(&visitor), "You have visited this page 2 times.");
 }
+
+#[tokio::test]
+async fn what_no_visitor_looks_at_is_not_counted_and_makes_no_session() {
+    let (_folder, file) = fresh_file();
+    let mut visitor = start(&file).await;
+    let ahead: &[(&str, &[u8])] = &[("sec-purpose", b"prefetch;prerender")];
+    visitor.get_with("/", ahead).await;
+    assert!(visitor.page().set_cookies().is_empty());
+    let head = axum::http::Request::head("/").body(axum::body::Body::empty()).expect("valid");
+    assert!(visitor.send(head).await.set_cookies().is_empty());
+
+    visitor.get("/").await;
+    visitor.get_with("/", ahead).await;
+    visitor.get("/").await;
+    assert_eq!(visits(&visitor), "You have visited this page 2 times.");
+}

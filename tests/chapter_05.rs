@@ -138,3 +138,14 @@ async fn a_secure_cookie_over_plain_http_looks_like_a_refused_one() {
     visitor.follow().await;
     assert_eq!(visitor.page().texts(".lead"), ["You have visited this page 1 time."]);
 }
+
+#[tokio::test]
+async fn what_no_visitor_looks_at_is_not_counted() {
+    let mut visitor = Browser::open(chapter_5::app(MemoryStore::default()));
+    visitor.get("/counter").await;
+    visitor.follow().await;
+    visitor.follow().await;
+    let shown = visitor.page().text();
+    visitor.get_with("/counter", &[("sec-purpose", b"prefetch")]).await;
+    assert_eq!(visitor.page().text(), shown, "the same count");
+}

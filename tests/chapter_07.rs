@@ -607,3 +607,29 @@ fn hear(client: &mut TcpStream) -> usize {
 fn say(client: &mut TcpStream, answer: &[u8]) {
     client.write_all(answer).expect("the client listens");
 }
+
+#[tokio::test]
+async fn what_no_visitor_looks_at_is_not_counted() {
+    let folder = folder();
+    for store in ["memory", "cookie:", "file:sessions"] {
+        let mut visitor = visitor(&folder, store).await;
+        visitor.get("/").await;
+        visitor.get_with("/", &[("sec-purpose", b"prefetch")]).await;
+        assert_eq!(visits(&visitor), "You have visited this page 1 time.", "{store}");
+        visitor.get("/").await;
+        assert_eq!(visits(&visitor), "You have visited this page 2 times.", "{store}");
+    }
+}
+
+#[test]
+fn an_sqlite_url_is_read_as_sqlx_reads_it() {
+    for (text, shown) in [
+        ("sqlite:library.sqlite", "sqlite:library.sqlite"),
+        ("sqlite://library.sqlite", "sqlite:library.sqlite"),
+        ("sqlite:///var/lib/library.sqlite", "sqlite:/var/lib/library.sqlite"),
+    ] {
+        let url: StoreUrl = text.parse().expect("a store");
+        assert_eq!(url.to_string(), shown, "{text}");
+    }
+    assert!("sqlite://".parse::<StoreUrl>().is_err(), "no file");
+}

@@ -15,7 +15,7 @@ struct Visitor {
 }
 
 impl Visitor {
-    /// Visits once. Where there is no answer any more, nothing was shown.
+    /// Visits once. If there is no answer any more, nothing was shown.
     fn visit(&mut self, address: &str) -> Result<(), ureq::Error> {
         let mut response = ureq::get(address).header("Cookie", &self.cookie).call()?;
         let set = response.headers().get("set-cookie").expect("each visit sets the cookie");
@@ -64,4 +64,23 @@ fn no_visit_that_was_shown_is_lost_by_kill_9_amid_many() {
         let next = visitor.shown;
         assert!(next == shown + 1 || next == shown + 2, "{shown} was shown, then {next}");
     }
+}
+
+#[test]
+fn after_a_clean_stop_the_one_file_holds_every_visit() {
+    let folder = TempDir::new().expect("an empty folder");
+    let server = Server::start(chapter(4).current_dir(&folder));
+    let mut visitor = Visitor { cookie: "none=0".to_owned(), shown: 0 };
+    for _ in 0..3 {
+        visitor.visit(server.address()).expect("the server answers");
+    }
+    server.stop(Signal::TERM);
+
+    let elsewhere = TempDir::new().expect("an empty folder");
+    let (from, to) = (folder.path(), elsewhere.path());
+    std::fs::copy(from.join("library.sqlite"), to.join("library.sqlite")).expect("a copy");
+
+    let server = Server::start(chapter(4).current_dir(&elsewhere));
+    visitor.visit(server.address()).expect("the server answers");
+    assert_eq!(visitor.shown, 4);
 }

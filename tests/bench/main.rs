@@ -131,7 +131,7 @@ impl Bench {
         let folder = TempDir::new_in(&self.folder)?;
         let server = Server::start_app(app, folder.path())?;
         let cookies = match app {
-            App::New | App::Keys100 | App::Keys1000 | App::Keys4000 => Cookies::None,
+            App::New => Cookies::None,
             App::Read => Cookies::Stored { sessions: server::READABLE, own: true },
             _ => Cookies::Kept,
         };

@@ -48,7 +48,7 @@ async fn a_store_that_is_late_in_clearing_meets_every_requirement() {
 }
 
 #[tokio::test]
-async fn a_store_that_cannot_clear_says_so() {
+async fn a_store_for_tower_sessions_cannot_clear_and_says_so() {
     let store = OneServer::new(tower_sessions::MemoryStore::default());
     let refused = store.clear_expired(1).await.expect_err("it cannot");
     assert!(refused.to_string().contains("cannot clear its expired sessions"), "{refused}");

@@ -10,7 +10,7 @@ use axum::{
 use browser::Browser;
 use helpers::{
     MADE_UP, Moment, Watched, assert_no_cookie, assert_removed, expired, garage, get_with_cookie,
-    id_of, load, post_with_cookie, stored,
+    id_of, load, post_with_cookie, stored, with_a_mini,
 };
 use sessions::{Error, Id, MemoryStore, Session, SessionLayer};
 
@@ -212,4 +212,64 @@ async fn an_update_goes_to_the_session_that_was_found() {
     assert_eq!(get_with_cookie(&mut visitor, "/count", &cookie).await.body(), "2");
 
     assert_eq!(load(&store, &id).await.expect("the session").data["num_visits"], 2);
+}
+
+/// The rules of RFC 6265 sections 4.1.1 and 5.4, told as slowly as they can be.
+fn strict(header: &str, name: &str) -> Vec<String> {
+    let is_space = |c: char| c == ' ' || c == '\t';
+    let pairs = header.split(';').filter_map(|pair| pair.split_once('='));
+    let ours = pairs
+        .filter(|(key, _)| key.trim_start_matches(is_space).trim_end_matches(is_space) == name);
+    ours.map(|(_, value)| {
+        let value = value.trim_start_matches(is_space).trim_end_matches(is_space);
+        let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        inner.unwrap_or(value).to_owned()
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn any_header_reads_as_the_rfc_says() {
+    let store = MemoryStore::default();
+    let (mut visitor, id) = with_a_mini(garage(store)).await;
+    let id = id.to_string();
+    let pieces = [
+        "sessionid",
+        "sessionid",
+        "=",
+        "=",
+        ";",
+        ";",
+        " ",
+        "\t",
+        "\"",
+        &id,
+        &id,
+        "\u{2000}",
+        "\u{a0}",
+        "\u{85}",
+        "a",
+        "é",
+    ];
+    // A fixed sequence that looks random (the constants are Knuth's), so that a failure comes back.
+    let mut state: u64 = 7;
+    let mut next = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) as usize
+    };
+    let mut found = 0;
+    for _ in 0..3000 {
+        let length = next() % 12;
+        let mut header: String = (0..length).map(|_| pieces[next() % pieces.len()]).collect();
+        if next() % 4 == 0 {
+            header += &format!(";{}sessionid={id}", pieces[next() % pieces.len()]);
+        }
+        // The framework looks at four ids at most.
+        let known = strict(&header, "sessionid").iter().any(|value| *value == id);
+        found += u32::from(known);
+        let page = visitor.get_with("/", &[("cookie", header.as_bytes())]).await;
+        let expected = if known { "mini" } else { "no car" };
+        assert_eq!(page.body(), expected, "{header:?}");
+    }
+    assert!(found > 100, "the test can tell: {found}");
 }

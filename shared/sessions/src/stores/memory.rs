@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_log_of_the_store_shows_no_session() {
+    async fn a_log_of_the_store_in_memory_shows_no_session() {
         assert_eq!(format!("{:?}", MemoryStore::default()), "MemoryStore { .. }");
     }
 }

@@ -159,7 +159,7 @@ mod one_server {
     }
 
     #[tokio::test]
-    async fn a_log_of_the_store_shows_no_session() {
+    async fn a_log_of_the_bridge_shows_no_session() {
         let store = OneServer::new(Least::default());
         let created = store.create(&record("mini")).await.expect("an answer");
         assert!(matches!(created, Outcome::Stored(_)), "{created:?}");
