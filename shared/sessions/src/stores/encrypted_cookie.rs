@@ -84,7 +84,7 @@ impl SessionLayer {
     ///
     /// A browser drops a cookie whose name and value take more than 4096 bytes, without a word. So
     /// the size limit is what fits: under the name `sessionid` 2920 bytes of JSON. More is
-    /// [`Error::TooLarge`], and the cookie stays as it was. All of it travels with each request.
+    /// [`Error::TooLarge`](crate::Error::TooLarge), and the cookie stays as it was. All of it travels with each request.
     ///
     /// Django: `SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"`, which signs
     /// and does not encrypt.

@@ -52,7 +52,7 @@ pub(crate) type Columns = (String, i64, i64);
 pub(crate) fn decode(id: &Id, (data, expiry_date, version): Columns) -> Result<(Record, Version)> {
     let record = Record {
         id: *id,
-        data: serde_json::from_str(&data).map_err(undecodable)?,
+        data: serde_json::from_str(&data).map_err(|error| not_json(&error))?,
         expiry_date: OffsetDateTime::from_unix_timestamp(expiry_date).map_err(undecodable)?,
     };
     match VERSIONS.contains(&version) {
@@ -68,6 +68,13 @@ const VERSIONS: Range<i64> = 1..i64::MAX;
 #[cfg(any(feature = "postgres", feature = "redis"))]
 pub(crate) fn column(version: Version) -> Option<i64> {
     i64::try_from(version.0).ok().filter(|version| VERSIONS.contains(version))
+}
+
+/// Says where the text stops to make sense, and not what stands there: serde_json quotes it, and a
+/// visitor's data have no place in a log.
+pub(crate) fn not_json(error: &serde_json::Error) -> Error {
+    let (line, column) = (error.line(), error.column());
+    Error::Decode(format!("it is not a session in JSON (line {line}, column {column})"))
 }
 
 pub(crate) fn undecodable(error: impl ToString) -> Error {

@@ -215,7 +215,14 @@ async fn a_record_that_cannot_be_decoded_is_an_empty_session_and_a_warning(
     _: Somewhere,
     kind: Kind,
 ) {
-    for data in ["", "{\"my_car\":", "[\"my_car\"]", "null", "{\"my_car\":\"mini\"} and more"] {
+    for data in [
+        "",
+        "{\"my_car\":",
+        "[\"my_car\"]",
+        "null",
+        "\"a diary\"",
+        "{\"my_car\":\"mini\"} and more",
+    ] {
         let place = (kind.new_place)().await;
         let mut visitor = browser(&place).await;
         visitor.post("/car", &[("my_car", "mini")]).await;
@@ -232,6 +239,7 @@ async fn a_record_that_cannot_be_decoded_is_an_empty_session_and_a_warning(
         let warnings = logged(Level::WARN);
         assert!(warnings.len() == 1 && warnings[0].contains("cannot be read"), "{warnings:?}");
         assert!(!warnings[0].contains(&id.to_string()), "an id has no place in a log");
+        assert!(!warnings[0].contains("diary"), "nor has a value: {warnings:?}");
         assert!(logged(Level::ERROR).is_empty(), "{:?}", logged(Level::ERROR));
 
         visitor.post("/car", &[("my_car", "beetle")]).await;

@@ -12,7 +12,7 @@ use tower_sessions::{
 
 use crate::{
     Version,
-    stores::record::{now, undecodable},
+    stores::record::{not_json, now, undecodable},
 };
 
 #[derive(Deserialize, Serialize)]
@@ -36,7 +36,7 @@ pub(super) fn encode(record: &Record, version: Version) -> Result<Vec<u8>> {
 /// The record of this id that such a file holds.
 pub(super) fn decode(id: &Id, json: &[u8]) -> Result<(Record, Version)> {
     let Content { version, expiry_date, data } =
-        serde_json::from_slice(json).map_err(undecodable)?;
+        serde_json::from_slice(json).map_err(|error| not_json(&error))?;
     let expiry_date = OffsetDateTime::from_unix_timestamp(expiry_date).map_err(undecodable)?;
     Ok((Record { id: *id, data: data.into_owned(), expiry_date }, Version(version)))
 }
