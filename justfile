@@ -39,7 +39,7 @@ two-servers store="sqlite:library.sqlite":
 browser:
     cargo test --package tests --test browser
 
-# Take the pictures of the docs anew, in a real browser
+# Take the pictures of the docs again, in a real browser
 screenshots:
     cargo test --package tests --test browser -- --ignored screenshots
 

@@ -149,3 +149,11 @@ async fn what_no_visitor_looks_at_is_not_counted() {
     visitor.get_with("/counter", &[("sec-purpose", b"prefetch")]).await;
     assert_eq!(visitor.page().text(), shown, "the same count");
 }
+
+#[tokio::test]
+async fn a_head_request_leaves_no_mark() {
+    let mut newcomer = Browser::open(chapter_5::app(MemoryStore::default()));
+    let head = axum::http::Request::head("/counter").body(axum::body::Body::empty());
+    let page = newcomer.send(head.expect("valid")).await;
+    assert!(page.set_cookies().is_empty(), "{:?}", page.set_cookies());
+}

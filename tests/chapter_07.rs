@@ -632,4 +632,5 @@ fn an_sqlite_url_is_read_as_sqlx_reads_it() {
         assert_eq!(url.to_string(), shown, "{text}");
     }
     assert!("sqlite://".parse::<StoreUrl>().is_err(), "no file");
+    assert!("sqlite://library.sqlite?mode=rwc".parse::<StoreUrl>().is_err(), "options");
 }

@@ -511,7 +511,11 @@ async fn an_unknown_book_or_author_is_a_calm_404() {
         }
     }
     assert_eq!(visitor.get("/books/").await.status(), StatusCode::NOT_FOUND);
-    assert!(visitor.get("/books/%FF").await.status().is_client_error());
+    for path in ["/books/%FF", "/authors/%FF"] {
+        let page = visitor.get(path).await;
+        assert_eq!(page.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(!page.text().contains("UTF-8"), "words for a developer: {}", page.text());
+    }
 }
 
 #[tokio::test]

@@ -240,3 +240,13 @@ fn a_database_that_another_program_keeps_is_a_calm_503_and_then_works_again() {
     let page = get(here.address(), "/exact", &cookie).page;
     assert!(page.contains("There is 1 book in"), "{page}");
 }
+
+#[tokio::test]
+async fn a_page_that_no_visitor_looks_at_starts_no_session() {
+    for path in ["/usual", "/exact"] {
+        let pause: chapter_9::Pause = std::sync::Arc::new(|| Box::pin(async {}));
+        let mut newcomer = Browser::open(chapter_9::app(MemoryStore::default(), pause));
+        newcomer.get_with(path, &[("sec-purpose", b"prefetch")]).await;
+        assert!(newcomer.page().set_cookies().is_empty(), "{path}");
+    }
+}

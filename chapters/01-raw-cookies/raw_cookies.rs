@@ -9,7 +9,7 @@ use axum::{
     Router,
     http::{
         HeaderMap,
-        header::{COOKIE, SET_COOKIE, VARY},
+        header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY},
     },
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
@@ -31,8 +31,9 @@ async fn count_visit(IsVisit(is_visit): IsVisit, headers: HeaderMap) -> Response
     let visits = visits_so_far(&headers).saturating_add(u32::from(is_visit));
     let set_cookie = set_visits(visits);
     let page = Home { visits, sent: cookie_lines(&headers), told: &set_cookie };
-    // Without Vary, a cache between here and there may show one visitor's page to another.
-    ([(SET_COOKIE, set_cookie.as_str()), (VARY, "Cookie")], page).into_response()
+    // Without these, a cache between here and there may show one visitor's page to another.
+    let for_caches = [(VARY, "Cookie"), (CACHE_CONTROL, "private, no-cache")];
+    ([(SET_COOKIE, set_cookie.as_str())], for_caches, page).into_response()
 }
 
 async fn forget_visitor() -> impl IntoResponse {

@@ -6,12 +6,13 @@
 //! Run: `just exercise 2`
 
 use axum::{
-    Form, Router,
+    Router,
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde::Deserialize;
+use site::Form;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session};
 
 const MY_CAR: &str = "my_car";

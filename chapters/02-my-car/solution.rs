@@ -1,12 +1,13 @@
 //! One answer to exercise 2: the old car moves over before the new one comes in.
 
 use axum::{
-    Form, Router,
+    Router,
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde::Deserialize;
+use site::Form;
 use tower_sessions::{MemoryStore, Session, SessionManagerLayer, session};
 
 const MY_CAR: &str = "my_car";

@@ -6,11 +6,12 @@
 //! Run: `just exercise 5`
 
 use axum::{
-    Form, Router,
+    Router,
     routing::{get, post},
 };
 use serde::Deserialize;
 use sessions::{Error, MemoryStore, Session, SessionLayer};
+use site::Form;
 
 const BASKET: &str = "basket";
 

@@ -1,16 +1,23 @@
 //! Serves chapter 5. Run: `just run chapter-5`
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
-use sessions::MemoryStore;
+use sessions::{Clearing, MemoryStore};
 use site::{Parser, ServerOptions};
+
+/// How often expired sessions are cleared.
+const CLEARED_EVERY: Duration = Duration::from_secs(60 * 60);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let app = chapter_5::app(MemoryStore::default());
+    let options = ServerOptions::parse();
+    let store = MemoryStore::default();
+    let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
     let tries = [
         "curl --location {address}/counter",
         "curl --location --cookie-jar jar --cookie jar {address}/counter",
     ];
-    ServerOptions::parse().serve(app, &tries).await
+    let code = options.serve(chapter_5::app(store), &tries).await;
+    clearing.stop().await;
+    code
 }

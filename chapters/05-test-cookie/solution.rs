@@ -1,11 +1,12 @@
 //! One answer to exercise 5: the form leaves the mark, the basket looks for it.
 
 use axum::{
-    Form, Router,
+    Router,
     routing::{get, post},
 };
 use serde::Deserialize;
 use sessions::{Error, MemoryStore, Session, SessionLayer};
+use site::Form;
 
 const BASKET: &str = "basket";
 

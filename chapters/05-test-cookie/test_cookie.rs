@@ -7,6 +7,7 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
     Router,
+    http::Method,
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -31,11 +32,19 @@ pub fn app(store: impl Store) -> Router {
     site::with_look(routes)
 }
 
-async fn count_visit(IsVisit(is_visit): IsVisit, session: Session) -> Result<Response, Error> {
+async fn count_visit(
+    method: Method,
+    IsVisit(is_visit): IsVisit,
+    session: Session,
+) -> Result<Response, Error> {
     // A stranger, or a browser that keeps no cookies? One request cannot tell them apart. So
     // leave a mark, and let the next request look for it.
     let Some(num_visits) = session.get::<u64>(NUM_VISITS)? else {
-        session.set_test_cookie()?;
+        // HEAD asks for no page, so it leaves none. A page that is fetched ahead of a click leaves
+        // one: the check comes next, and would tell that visitor that cookies are missing.
+        if method != Method::HEAD {
+            session.set_test_cookie()?;
+        }
         return Ok(Redirect::to("/counter/check").into_response());
     };
 

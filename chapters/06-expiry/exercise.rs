@@ -7,11 +7,12 @@
 //! Run: `just exercise 6`
 
 use axum::{
-    Form, Router,
+    Router,
     routing::{get, post},
 };
 use serde::Deserialize;
 use sessions::{Error, MemoryStore, Session, SessionLayer};
+use site::Form;
 
 const NAME: &str = "name";
 

@@ -1,11 +1,12 @@
 //! One answer to exercise 6: an empty box ends with the browser, a ticked one undoes that.
 
 use axum::{
-    Form, Router,
+    Router,
     routing::{get, post},
 };
 use serde::Deserialize;
 use sessions::{Error, Expiry, MemoryStore, Session, SessionLayer};
+use site::Form;
 
 const NAME: &str = "name";
 

@@ -35,6 +35,10 @@ impl FromStr for StoreUrl {
         let kind = match store.split_once(':') {
             None if store == "memory" => Kind::Memory,
             // `sqlite://FILE` is how sqlx writes it: three slashes for a path from the root.
+            Some(("sqlite", file)) if file.contains('?') => {
+                let what = "options after a ? are not read; write sqlite:FILE";
+                return Err(Unusable(format!("sqlite: {what}")));
+            }
             Some(("sqlite", file)) if !file.trim_start_matches("//").is_empty() => {
                 Kind::Sqlite(file.strip_prefix("//").unwrap_or(file).into())
             }

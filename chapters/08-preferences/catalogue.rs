@@ -4,11 +4,12 @@
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use catalog::{Author, Book, BookCopy, BookOrder, Counts, Page};
+use site::Path;
 
 use crate::{AppState, Order, PerPage, Reader, Theme};
 

@@ -7,12 +7,13 @@
 //! Run: `just exercise 8`
 
 use axum::{
-    Form, Router,
+    Router,
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sessions::{Error, MemoryStore, Session, SessionLayer};
+use site::Form;
 
 const PREFERENCES: &str = "preferences";
 

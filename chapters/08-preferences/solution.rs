@@ -1,12 +1,13 @@
 //! One answer to exercise 8: defaults for what is missing, and a second question.
 
 use axum::{
-    Form, Router,
+    Router,
     routing::{get, post},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sessions::{Error, MemoryStore, Session, SessionLayer};
+use site::Form;
 
 const PREFERENCES: &str = "preferences";
 

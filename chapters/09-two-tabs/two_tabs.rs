@@ -14,6 +14,7 @@ use axum::{
     routing::{get, post},
 };
 use sessions::{ForTowerSessions, SessionLayer, Store};
+use site::IsVisit;
 use tower_sessions::{SessionManagerLayer, cookie::SameSite};
 
 const BOOKS: &str = "books";
@@ -61,9 +62,12 @@ mod usual {
     use super::*;
     use tower_sessions::Session;
 
-    pub async fn show_basket(session: Session) -> Result<Basket, Problem> {
+    pub async fn show_basket(
+        IsVisit(is_visit): IsVisit,
+        session: Session,
+    ) -> Result<Basket, Problem> {
         let books: Option<u32> = session.get(BOOKS).await?;
-        if books.is_none() {
+        if books.is_none() && is_visit {
             // A session to share: two tabs of a newcomer would start one each.
             session.insert(BOOKS, 0).await?;
         }
@@ -111,8 +115,15 @@ mod exact {
     use super::*;
     use sessions::Session;
 
-    pub async fn show_basket(session: Session) -> Result<Basket, Problem> {
-        let books = session.get_or_insert(BOOKS, 0)?;
+    pub async fn show_basket(
+        IsVisit(is_visit): IsVisit,
+        session: Session,
+    ) -> Result<Basket, Problem> {
+        // A page that no visitor looks at starts no session.
+        let books = match is_visit {
+            true => session.get_or_insert(BOOKS, 0)?,
+            false => session.get(BOOKS)?.unwrap_or(0),
+        };
         Ok(Basket { way: "exact", other: "usual", books, note: session.get(NOTE)? })
     }
 

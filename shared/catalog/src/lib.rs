@@ -151,6 +151,7 @@ impl Catalog {
         let pool = SqlitePoolOptions::new()
             // A file on this machine does not hang up, so no connection is asked whether it is alive.
             .test_before_acquire(false)
+            .acquire_timeout(busy_timeout.max(BUSY_TIMEOUT))
             .connect_lazy_with(options);
         setup::prepare(&pool, busy_timeout, setup::TODAY).await.map_err(refuse)?;
         Ok(Catalog { pool })

@@ -10,7 +10,7 @@ use crate::{
     cookie::IdCookie,
 };
 
-/// Settings for a [`SessionLayer`]; each method bears the name of Django's setting.
+/// Settings for a [`SessionLayer`]; each method has the name of Django's setting.
 ///
 /// ```
 /// use sessions::{MemoryStore, SameSite, SessionLayer};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cookie::SameSite;
 
-/// When the session cookie bears `Secure`, which keeps it from travelling over plain http.
+/// When the session cookie has `Secure`, which keeps it from travelling over plain http.
 ///
 /// ```
 /// # use sessions::{MemoryStore, SessionLayer};
@@ -112,23 +112,19 @@ impl Config {
     fn check_cookie(&self) -> Result<(), String> {
         let Config { name, path, .. } = self;
         if !is_token(name) {
-            return Err(format!("{name:?} cannot be a cookie's name"));
+            return Err(format!(
+                "{name:?} cannot be a cookie's name: use ASCII letters, digits, - and _"
+            ));
         }
         if name.len() > LONGEST_NAME {
             return Err(format!(
-                "a cookie name of {} bytes: browsers drop a cookie of over {LARGEST_COOKIE} bytes",
+                "a cookie name of {} bytes: browsers drop a cookie of over {LARGEST_COOKIE} bytes, so \
+                 choose a shorter name",
                 name.len()
             ));
         }
         check_path(path)?;
-        if let Some(domain) = &self.domain
-            && !is_domain(domain)
-        {
-            return Err(format!(
-                "the cookie domain {domain:?} is not the name of a host: write it without scheme, \
-                 port and path"
-            ));
-        }
+        self.domain.as_deref().map_or(Ok(()), check_domain)?;
         if has_prefix(name, "__Host-") && (self.domain.is_some() || path != "/") {
             return Err(format!("{name} begins with __Host-, so it takes no domain and path /"));
         }
@@ -141,6 +137,21 @@ impl Config {
             )),
             false => Ok(()),
         }
+    }
+}
+
+fn check_domain(domain: &str) -> Result<(), String> {
+    if !domain.is_ascii() {
+        return Err(format!(
+            "the cookie domain {domain:?} has letters other than ASCII: write it as xn--… (punycode)"
+        ));
+    }
+    match is_domain(domain) {
+        true => Ok(()),
+        false => Err(format!(
+            "the cookie domain {domain:?} is not the name of a host: write it without scheme, port \
+             and path"
+        )),
     }
 }
 

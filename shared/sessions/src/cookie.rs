@@ -21,6 +21,10 @@ use crate::{
     session::CookieChange,
 };
 
+/// How many ids of one request are taken notice of. Browsers keep fewer cookies for a site; without
+/// a limit, one request with a long header would make a sign-out delete thousands of records.
+const MOST: usize = 64;
+
 /// What the cookie holds: an id, or the session itself, encrypted.
 pub(crate) trait CookieContent: fmt::Debug + Send + Sync {
     /// The store for one request, and the ids that these values name there.
@@ -28,6 +32,9 @@ pub(crate) trait CookieContent: fmt::Debug + Send + Sync {
 
     /// The value with which the next request finds this record.
     fn value(&self, record: &Record) -> String;
+
+    /// Can the session be written once the response, with its cookie, is on its way?
+    fn outlives_the_response(&self) -> bool;
 }
 
 /// The cookie holds an id, and the store the session.
@@ -38,11 +45,15 @@ impl CookieContent for IdCookie {
     fn open(&self, values: &[String]) -> (Arc<dyn Store>, Vec<Id>) {
         // What is not an id cannot be ours: another program on this host uses the same name.
         let ids = values.iter().filter_map(|value| value.parse().ok());
-        (self.0.clone(), ids.collect())
+        (self.0.clone(), ids.take(MOST).collect())
     }
 
     fn value(&self, record: &Record) -> String {
         record.id.to_string()
+    }
+
+    fn outlives_the_response(&self) -> bool {
+        true
     }
 }
 

@@ -40,15 +40,15 @@ use crate::{
 /// - a session that was modified is saved, and its cookie sent; an empty one is not created;
 /// - a cookie that names a session of ours which is gone is removed.
 ///
-/// A response whose handler looked at the session bears `Vary: Cookie` and, unless the handler says
+/// A response whose handler looked at the session has `Vary: Cookie` and, unless the handler says
 /// otherwise, `Cache-Control: private, no-cache`, so that no cache shows it to another visitor.
 ///
 /// It may stand in a `tower::ServiceBuilder` with layers that change the type of the body. If it is
 /// applied twice with one cookie name, the inner one leaves the session to the outer one.
 ///
-/// tower-sessions has a layer of its own. This one is here because that one saves whole records,
-/// so that of two requests at once one is lost and a deleted session comes back; because a chosen
-/// expiry is forgotten with the request; and because it sends no `Vary`.
+/// This layer exists because tower-sessions' own saves whole records, so that of two requests at once
+/// one is lost and a deleted session comes back; because that one forgets a chosen expiry with the
+/// request; and because it sends no `Vary`.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -106,7 +106,8 @@ impl SessionLayer {
     /// A session outside of a request, for a command or a background job: the one under this id,
     /// or a new one. [`Session::save`] stores what was changed.
     ///
-    /// An encrypted cookie is only in its browser, so there it is always a new one.
+    /// An encrypted cookie is only in its browser. There the session is always a new one, and to
+    /// change it is [`Error::ResponseSent`](crate::Error::ResponseSent).
     ///
     /// Django: `SessionStore(session_key=id)`.
     ///
@@ -128,7 +129,12 @@ impl SessionLayer {
     /// ```
     pub fn session(&self, id: Option<Id>) -> Session {
         let cookies = id.iter().map(Id::to_string).collect();
-        Session::new(self.config.clone(), self.content.clone(), cookies, true)
+        let session = Session::new(self.config.clone(), self.content.clone(), cookies, true);
+        if !self.content.outlives_the_response() {
+            // There is no response, so no cookie will carry what is changed.
+            session.respond();
+        }
+        session
     }
 }
 
@@ -206,19 +212,20 @@ async fn finish(
     response: Response<Body>,
     cookie: impl Fn(crate::session::CookieChange) -> Option<Cookie<'static>>,
 ) -> Response<Body> {
+    // A clone may live on in a task or in the body. From here on it has to save its own changes:
+    // what it inserts while the commit waits for the store would be lost without a word.
+    session.respond();
     let committed = match response.status().is_server_error() {
         true => Ok(session.abandon()),
         false => session.commit().await,
     };
-    // A clone may live on in a task or in the body. From here on it has to save its own changes.
-    session.respond();
     let (mut response, cookie) = match committed {
         Ok(change) => (response, cookie(change)),
         // The page must not claim that something was stored.
         Err(error) => (error.into_response(), cookie(session.abandon())),
     };
     let headers = response.headers_mut();
-    if session.was_looked_at() || cookie.is_some() {
+    if session.may_differ_by_visitor() || cookie.is_some() {
         vary_by_cookie(headers);
         headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-cache"));
     }

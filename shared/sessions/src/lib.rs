@@ -135,17 +135,19 @@
 //! | 2 | An id that the client made up is never adopted. | every store |
 //! | 3 | What is stored after a flush goes under a new id. | every store |
 //! | 4 | Cycling the id keeps the data: the new record is stored before the old one goes. | every store |
-//! | 5 | A slow response from before a cycle does not set the browser back. | every store; on several servers a shared one |
+//! | 5 | A request that commits after a cycle does not set the browser back to the old id. | every store; on several servers a shared one |
 //! | 6 | A chosen expiry lasts until it is changed. | every store; over restarts those that remember |
-//! | 7 | `Vary: Cookie` is on every response that may differ by visitor. | every store |
+//! | 7 | `Vary: Cookie`, and `Cache-Control: private, no-cache`, are on every response that may differ by visitor. | every store |
 //! | 8 | Reading writes nothing, and an empty session is never created. | every store |
-//! | 9 | A response with status 5xx saves nothing; what [`flush`](Session::flush) and [`update`](Session::update) did holds. | every store |
+//! | 9 | A response with status 5xx saves nothing; what [`flush`](Session::flush), [`save`](Session::save) and, for a session that was stored before, [`update`](Session::update) did holds. | every store |
 //! | 10 | A record that cannot be decoded is an empty session and a warning; a value of another type is an error that names its key. | every store |
 //! | 11 | The removal cookie has the attributes of the cookie that it removes. | every store |
 //! | 12 | A store out of reach is a calm 503 page, and the next request works. | every store |
 //! | 13 | Two requests at once lose nothing: different keys are both kept, and `update` is exact. | every store; on several servers a shared one |
 //! | 14 | Expired records are cleared in small steps, and a failed step is tried again. | memory, SQLite, PostgreSQL, files; in Redis they go by themselves; `OneServer` says that it cannot |
-//! | 15 | Of several cookies of one name, the one that the store knows counts. Only a cookie of ours is removed. | every store |
+//! | 15 | Of several cookies of one name (the first four that can be ids), the one that the store knows counts. Only a cookie of ours is removed. | every store |
+//! | 16 | What cannot work is said at the start, in one line with the remedy. | SQLite, PostgreSQL, Redis, files |
+//! | 17 | After a clean stop one file holds everything. | SQLite |
 //! | 18 | A session that outlives its response stores what it says it stores, or returns an error. | every store |
 //! | 19 | A session that has moved to a new id is not ended: requests that were running go on with it, and a flush follows it. | every store; on several servers a shared one |
 //! | 20 | A session never ends before its time. | every store |
@@ -156,8 +158,8 @@
 //!
 //! 1. `layer.rs` reads the cookie's value (`cookie.rs`) and puts a [`Session`] into the request. It
 //!    is not loaded yet.
-//! 2. A handler that takes a [`Session`] has it loaded: `session/commit.rs` asks the store for the
-//!    record. From then on it is a dictionary in memory (`session/mod.rs`).
+//! 2. A handler that takes a [`Session`] has it loaded: `session/load.rs` asks the store for the
+//!    record. From then on it is a dictionary in memory (`session/dictionary.rs`).
 //! 3. After the handler, the layer commits the session: `session/commit.rs` writes the record if it
 //!    was changed, and says what becomes of the cookie. That file is the one to read twice.
 //! 4. The store (`stores/`, for example `stores/sqlite/mod.rs`) loads records and compares versions

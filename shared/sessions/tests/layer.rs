@@ -324,3 +324,52 @@ async fn a_page_outside_the_cookies_path_that_stores_something_is_an_error_and_s
     assert_eq!(visitor.get("/").await.status(), StatusCode::OK, "reading is allowed");
     assert_eq!(the_cookie(visitor.post("/garage/car", &[]).await).path(), Some("/garage"));
 }
+
+#[tokio::test]
+async fn a_new_id_that_was_saved_reaches_the_browser_even_if_the_page_fails() {
+    let store = MemoryStore::default();
+    let fails = Router::new().route(
+        "/fails",
+        post(async |session: Session| -> Result<StatusCode, Error> {
+            session.cycle_id();
+            session.save().await?;
+            session.insert("colour", "red")?;
+            Ok(StatusCode::INTERNAL_SERVER_ERROR)
+        }),
+    );
+    let app = routes().merge(fails).layer(SessionLayer::new(store.clone()));
+    let (mut visitor, old) = with_a_mini(app).await;
+
+    let page = visitor.post("/fails", &[]).await;
+    assert_eq!(page.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let new = id_of(&visitor);
+    assert_ne!(new, old, "the old id opens nothing any more");
+    assert_eq!(visitor.get("/").await.body(), "mini");
+    let data = load(&store, &new).await.expect("a record").data;
+    assert!(!data.contains_key("colour"), "what came after the save is not stored");
+}
+
+#[tokio::test]
+async fn an_insert_while_the_layer_commits_is_an_error_and_not_lost_without_a_word() {
+    let store = Watched::over(MemoryStore::default());
+    let (clones, mut clone) = tokio::sync::mpsc::channel(1);
+    let lends = Router::new().route(
+        "/lend",
+        post(async move |session: Session| {
+            session.insert("colour", "red").expect("it fits");
+            clones.send(session.clone()).await.expect("the test waits for it");
+        }),
+    );
+    let app = routes().merge(lends).layer(SessionLayer::new(store.clone()));
+    let (mut visitor, _) = with_a_mini(app).await;
+    let gate = store.hold(helpers::Moment::Before, "swap");
+
+    let (page, ()) = tokio::join!(visitor.post("/lend", &[]), async {
+        let clone = clone.recv().await.expect("the handler lends it");
+        gate.reached().await;
+        let refused = clone.insert("wheels", "alloy");
+        assert!(matches!(refused, Err(Error::ResponseSent)), "{refused:?}");
+        gate.open();
+    });
+    assert_eq!(page.status(), StatusCode::OK);
+}

@@ -119,3 +119,39 @@ async fn a_flush_while_a_new_session_is_being_stored_leaves_none_of_it() {
         assert_eq!(session.keys(), ["my_car"]);
     }
 }
+
+#[tokio::test]
+async fn what_a_clone_inserts_while_a_save_is_on_its_way_waits_for_the_next() {
+    let (session, store, _) = with_a_car().await;
+    session.insert("colour", "red").expect("it fits");
+    let gate = store.hold(Moment::Before, "swap");
+
+    let (saved, ()) = tokio::join!(session.save(), async {
+        gate.reached().await;
+        session.clone().insert("wheels", "alloy").expect("it fits");
+        gate.open();
+    });
+    let id = saved.expect("it is saved");
+    assert!(session.is_modified(), "the wheels are not stored yet");
+    session.save().await.expect("it is saved");
+
+    let data = load(&store, &id).await.expect("a record").data;
+    assert_eq!((&data["colour"], &data["wheels"]), (&"red".into(), &"alloy".into()));
+}
+
+#[tokio::test]
+async fn what_a_clone_inserts_while_an_update_is_on_its_way_is_the_last_word() {
+    let (session, store, _) = with_a_car().await;
+    let gate = store.hold(Moment::Before, "swap");
+
+    let (updated, ()) =
+        tokio::join!(session.update("my_car", |car: &mut String| car.push('!')), async {
+            gate.reached().await;
+            session.clone().insert("my_car", "beetle").expect("it fits");
+            gate.open();
+        });
+    assert_eq!(updated.expect("it is updated"), "mini!");
+    let id = session.save().await.expect("it is saved");
+
+    assert_eq!(load(&store, &id).await.expect("a record").data["my_car"], "beetle");
+}

@@ -273,3 +273,21 @@ async fn any_header_reads_as_the_rfc_says() {
     }
     assert!(found > 100, "the test can tell: {found}");
 }
+
+#[tokio::test]
+async fn no_removal_is_sent_if_not_all_ids_were_looked_up() {
+    let (mut visitor, _, id) = open().await;
+    let unknown: String = (0..4).map(|_| format!("sessionid={}; ", Id::default())).collect();
+    let page = get_with_cookie(&mut visitor, "/", &format!("{unknown}sessionid={id}")).await;
+    assert_no_cookie(page, "the fifth may be good, and is");
+}
+
+#[tokio::test]
+async fn a_sign_out_with_thousands_of_ids_does_not_ask_the_store_thousands_of_times() {
+    let (mut visitor, store, _) = open().await;
+    let many: String = (0..1000).map(|_| format!("sessionid={}; ", Id::default())).collect();
+    store.take_calls();
+    post_with_cookie(&mut visitor, "/sign-out", &many, "").await;
+    let deleted = store.take_calls().iter().filter(|&&call| call == "delete").count();
+    assert_eq!(deleted, 64);
+}

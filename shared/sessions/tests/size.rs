@@ -215,3 +215,18 @@ async fn a_full_session_says_so_when_it_is_to_take_the_test_cookie() {
 
     assert_too_large(visitor.get("/form").await, "the mark is data as well");
 }
+
+#[tokio::test]
+async fn of_several_values_for_one_key_the_last_counts_and_its_size_alone() {
+    let session = SessionLayer::new(MemoryStore::default()).session(None);
+    session.load().await.expect("the store answers");
+    session.insert("my_car", "m".repeat(1000)).expect("it fits");
+
+    session.extend([("my_car", 1), ("my_car", 2)]).expect("it fits");
+    assert_eq!(session.require::<u32>("my_car").expect("a number"), 2);
+
+    let almost_full = "m".repeat(40_000);
+    session
+        .extend([("my_car", almost_full.clone()), ("my_car", almost_full)])
+        .expect("one of them is stored, and that fits");
+}

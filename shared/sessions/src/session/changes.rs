@@ -18,14 +18,16 @@ pub(crate) fn is_reserved(key: &str) -> bool {
     [EXPIRY, MOVED].contains(&key)
 }
 
+/// A new value, or `None` for a key that was removed.
+pub(crate) type Change = Option<Value>;
+
 /// The changes lie over what is stored, so that both can be told apart until the commit: if another
 /// request stores something in the meantime, the changes of this one are laid over that.
 #[derive(Default)]
 pub(crate) struct Changes {
     /// As it was last seen in the store.
     stored: Data,
-    /// A new value, or `None` for a key that was removed.
-    changes: HashMap<String, Option<Value>>,
+    changes: HashMap<String, Change>,
     /// Bytes of JSON, of `stored` alone and with the changes; `None` until they are asked for.
     stored_size: Option<usize>,
     size: Option<usize>,
@@ -38,16 +40,33 @@ impl Changes {
         (self.stored_size, self.size) = (None, None);
     }
 
-    /// The changes are stored, and `data` is what the store has now.
+    /// The changes are stored, and `data` is what the store has now. A change that a clone of the
+    /// session has made meanwhile is not among them, and waits.
     pub fn set_saved(&mut self, data: Data) {
-        self.changes.clear();
+        self.changes.retain(|key, change| data.get(key) != change.as_ref());
         self.set_stored(data);
     }
 
-    /// One change is stored, and `data` is what the store has now. The others wait.
-    pub fn set_updated(&mut self, key: &str, data: Data) {
-        self.changes.remove(key);
+    /// One change is stored, and `data` is what the store has now. The others wait, and so does a
+    /// change of the same key that came after `before`.
+    pub fn set_updated(&mut self, key: &str, before: Option<&Change>, data: Data) {
+        if self.changes.get(key) == before {
+            self.changes.remove(key);
+        }
         self.set_stored(data);
+    }
+
+    /// What this request has made of a key, if it has changed it.
+    pub fn change(&self, key: &str) -> Option<&Change> {
+        self.changes.get(key)
+    }
+
+    pub fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    pub fn stored(&self) -> &Data {
+        &self.stored
     }
 
     pub fn get(&self, key: &str) -> Option<&Value> {

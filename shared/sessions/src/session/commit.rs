@@ -1,4 +1,4 @@
-//! The commit: save, update, and the merge after a conflict.
+//! The commit: save, and the merge after a conflict.
 //!
 //! Two requests of one visitor may have the session at the same time, on one server or on two. No
 //! request waits for the other; instead each write is checked (*optimistic locking*):
@@ -7,7 +7,7 @@
 //!   load ──────► record, version 7
 //!   handler ───► changes: { my_car: "mini" }        the record itself is not touched
 //!   commit:
-//!     ┌─► record ⊕ changes ──► compare_and_swap(version 7)
+//!     ┌─► record ⊕ changes ──► compare_and_swap(version 7)      a new session: create
 //!     │        stored as version 8 ──────────────────► done, the cookie goes out
 //!     │        conflict: another request was faster
 //!     │            └─► load again: record, version 8 ──┐
@@ -15,30 +15,26 @@
 //!              missing: another request has ended the session ──► Interrupted, 409
 //! ```
 //!
+//! A session that gets a new id is written in two steps: `create` under the new id, then
+//! `compare_and_swap` of a short note over the old one. The second step is the one that is checked.
+//!
 //! Changes are kept apart from what is stored (`changes.rs`). That is what makes the merge a
 //! matter of one line: the same changes are laid over the newer record.
 
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 use time::Duration;
 use tower_sessions::session::{Id, Record};
 
-use super::{
-    Session, State,
-    changes::Data,
-    moved,
-    value::{check_depth, to_json},
-};
+use super::{Session, State, changes::Data, load::CLAIMS, moved, value::check_depth};
 use crate::{Error, Outcome, Version};
 
 /// What becomes of the browser's cookie.
 #[derive(Debug)]
 pub(crate) enum CookieChange {
-    /// It stays as it is, if there is one.
+    /// Leave it as it is, if there is one.
     Leave,
-    /// It gets this value, for so long, or until the browser closes.
+    /// Set it to this value, for this long; without `max_age`, until the browser closes.
     Set { value: String, max_age: Option<Duration> },
-    /// It goes.
+    /// Remove it.
     Remove,
 }
 
@@ -68,85 +64,16 @@ impl Session {
     /// [`get_mut`](Session::get_mut), and [`Error::ResponseSent`] if the response is out and the
     /// browser got no cookie with it.
     pub async fn save(&self) -> Result<Id, Error> {
-        let record = self.write().await?;
-        Ok(record.id)
-    }
-
-    /// Changes the value for `key` with a closure, so that nothing is lost however many requests
-    /// do the same at once, on this server or another over the same database. Returns the value
-    /// that was stored. A missing key, or null, starts as the type's default.
-    ///
-    /// ```
-    /// # async fn handler(session: sessions::Session) -> Result<(), sessions::Error> {
-    /// let num_visits = session.update("num_visits", |visits: &mut u64| *visits += 1).await?;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// The change is stored when this returns, before the handler ends: that is what makes it
-    /// exact. So it also holds if the response turns out to be an error with status 5xx, which
-    /// saves nothing else. A visitor who has no session yet has no second request that could write
-    /// to it, so there the change waits for the end of the request as an
-    /// [`insert`](Session::insert) does.
-    ///
-    /// The closure runs again after each conflict with another request, so let it do nothing but
-    /// change the value.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::WrongType`], [`Error::NotStorable`], [`Error::TooLarge`] and
-    /// [`Error::ReservedKey`], which change nothing; [`Error::Interrupted`] if another request has
-    /// ended the session; [`Error::Store`]; [`Error::ResponseSent`].
-    pub async fn update<T>(
-        &self,
-        key: &str,
-        mut change: impl FnMut(&mut T) + Send,
-    ) -> Result<T, Error>
-    where
-        T: DeserializeOwned + Serialize + Default + Send,
-    {
-        // If a clone of this session is flushed while this waits for the store, the change must not
-        // end up in the session that comes after.
-        let flushes = self.look().flushes;
-        loop {
-            // Without a lock: the closure is the handler's, and may look at the session.
-            let mut value: T = self.get(key)?.unwrap_or_default();
-            change(&mut value);
-            let json = to_json(key, &value)?;
-
-            let Some((version, record)) = self.draft_update(flushes, key, &json)? else {
-                // A newcomer. No second request can have this session yet.
-                self.insert(key, json)?;
-                return Ok(value);
-            };
-            match self.ask(self.store().compare_and_swap(version, &record)).await? {
-                Outcome::Stored(version) => {
-                    tracing::debug!("session updated");
-                    let mut state = self.still_in(flushes)?;
-                    // The other changes stay on top of what is stored now.
-                    state.data.set_updated(key, record.data);
-                    (state.version, state.stored) = (version, true);
-                    return Ok(value);
-                }
-                // Another request was faster. The closure runs again, on what that one has stored.
-                Outcome::Conflict => self.reload(flushes).await?,
-                Outcome::Missing | Outcome::IdTaken => return Err(Error::Interrupted),
+        {
+            let state = self.access();
+            self.check_outlives(&state)?;
+            // No cookie can follow, so no browser would find a session that is new.
+            if state.responded && state.id.is_none() {
+                return Err(Error::ResponseSent);
             }
         }
-    }
-
-    /// What an update stores, and over which version; `None` if nothing is stored yet.
-    fn draft_update(
-        &self,
-        flushes: u32,
-        key: &str,
-        json: &Value,
-    ) -> Result<Option<(Version, Record)>, Error> {
-        let mut state = self.still_in(flushes)?;
-        state.check_growth(&[(key.to_owned(), json.clone())], self.0.config.size_limit)?;
-        let Some(id) = state.id else { return Ok(None) };
-        // Only this key is written: the handler's other changes wait for its end.
-        let data = state.data.stored_with(key, json.clone());
-        Ok(Some((state.version, self.record(id, data))))
+        let record = self.write().await?;
+        Ok(record.id)
     }
 }
 
@@ -184,10 +111,28 @@ impl Session {
     }
 
     /// For a response with status 5xx, which saves nothing. What was flushed is gone all the same,
-    /// so its cookie goes too.
+    /// so its cookie goes too. And if `save` has given the session a new id, the browser needs it:
+    /// the old one opens nothing any more.
     pub(crate) fn abandon(&self) -> CookieChange {
-        let was_flushed = self.0.state.lock().flushes > 0;
-        if was_flushed { self.removal() } else { CookieChange::Leave }
+        let state = self.0.state.lock();
+        let (was_flushed, is_new_id) = (state.flushes > 0, state.is_new_id);
+        let saved = state.id.map(|id| self.record(id, state.data.stored().clone()));
+        drop(state);
+        match saved {
+            Some(saved) if is_new_id && self.0.content.outlives_the_response() => {
+                self.renewal(&saved)
+            }
+            _ if was_flushed => self.removal(),
+            _ => CookieChange::Leave,
+        }
+    }
+
+    /// A session in an encrypted cookie ends with the response that carries the cookie.
+    pub(super) fn check_outlives(&self, state: &State) -> Result<(), Error> {
+        match state.responded && !self.0.content.outlives_the_response() {
+            true => Err(Error::ResponseSent),
+            false => Ok(()),
+        }
     }
 
     /// From now on, nothing is saved by itself.
@@ -199,7 +144,8 @@ impl Session {
     /// another program on this host may use the same name.
     fn removal(&self) -> CookieChange {
         // If the store did not answer, the cookie may be good.
-        let was_looked_up = self.0.loaded.initialized();
+        // And if there are more ids than are looked up, one of the others may be good.
+        let was_looked_up = self.0.loaded.initialized() && self.claims().len() <= CLAIMS;
         let was_flushed = self.0.state.lock().flushes > 0;
         match (was_looked_up || was_flushed) && !self.claims().is_empty() {
             true => CookieChange::Remove,
@@ -234,7 +180,7 @@ impl Session {
     /// Stores the session with its changes, whatever other requests do at the same time, and
     /// returns the record that is in the store now.
     async fn write(&self) -> Result<Record, Error> {
-        let flushes = self.look().flushes;
+        let flushes = self.access().flushes;
         loop {
             // 1. The record as it would be: what is stored, with the changes on top.
             let (old, version, record) = self.draft(flushes)?;
@@ -268,14 +214,9 @@ impl Session {
     /// stored.
     fn draft(&self, flushes: u32) -> Result<(Option<Id>, Version, Record), Error> {
         let mut state = self.still_in(flushes)?;
-        if state.id.is_none() {
-            if state.responded {
-                return Err(Error::ResponseSent);
-            }
-            // A cookie that is set here would take the place of the one for the inner path.
-            if !self.0.keeps_cookie {
-                return Err(Error::OutsideCookiePath { path: self.0.config.path.clone() });
-            }
+        // A cookie that is set here would take the place of the one for the inner path.
+        if state.id.is_none() && !self.0.keeps_cookie {
+            return Err(Error::OutsideCookiePath { path: self.0.config.path.clone() });
         }
         // Changes through `get_mut` come here unchecked.
         state.data.changed().try_for_each(|(key, value)| check_depth(key, value))?;
@@ -326,9 +267,12 @@ impl Session {
             let is_current = state.flushes == flushes;
             if is_current {
                 // Written back, so that a session which outlives its response can still be saved.
+                state.is_new_id |= state.id != Some(record.id);
                 (state.id, state.version) = (Some(record.id), version);
                 state.data.set_saved(record.data.clone());
-                (state.modified, state.cycle, state.stored) = (false, false, true);
+                (state.cycle, state.stored) = (false, true);
+                // What a clone has changed while the record was on its way.
+                state.modified = state.data.has_changes();
             }
             is_current
         };
@@ -342,7 +286,7 @@ impl Session {
 
     /// Takes over what another request has stored, and lays the changes of this one over it. If the
     /// session has moved to another id, goes on there.
-    async fn reload(&self, flushes: u32) -> Result<(), Error> {
+    pub(super) async fn reload(&self, flushes: u32) -> Result<(), Error> {
         let id = self.still_in(flushes)?.id;
         let Some(mut id) = id else { return Err(Error::Interrupted) };
         let mut has_moved = false;
@@ -371,12 +315,15 @@ impl Session {
     }
 
     /// The state, if the session was not flushed since then.
-    fn still_in(&self, flushes: u32) -> Result<parking_lot::MutexGuard<'_, State>, Error> {
-        let state = self.look();
+    pub(super) fn still_in(
+        &self,
+        flushes: u32,
+    ) -> Result<parking_lot::MutexGuard<'_, State>, Error> {
+        let state = self.access();
         if state.flushes == flushes { Ok(state) } else { Err(Error::Interrupted) }
     }
 
-    fn record(&self, id: Id, data: Data) -> Record {
+    pub(super) fn record(&self, id: Id, data: Data) -> Record {
         let expiry_date = self.stored_expiry_date(&data);
         Record { id, data, expiry_date }
     }

@@ -1,5 +1,7 @@
 //! The dictionary: what a handler reads and changes. These are plain calls, and nothing is awaited.
 
+use std::collections::BTreeMap;
+
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use tower_sessions::session::Id;
@@ -30,7 +32,7 @@ impl Session {
     ///
     /// [`Error::WrongType`] if the stored value is not a `T`; it stays in the session.
     pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, Error> {
-        self.look().value(key).map(|value| from_json(key, value)).transpose()
+        self.access().value(key).map(|value| from_json(key, value)).transpose()
     }
 
     /// The value for `key`.
@@ -90,18 +92,19 @@ impl Session {
         values: impl IntoIterator<Item = (K, V)>,
     ) -> Result<(), Error> {
         // All become JSON before the first is stored, so that a bad one leaves the session as it is.
-        let mut added = Vec::new();
+        let mut added = BTreeMap::new();
         for (key, value) in values {
             let key = key.into();
             let value = to_json(&key, value)?;
-            added.push((key, value));
+            // As in Django, the last value for a key counts.
+            added.insert(key, value);
         }
         let limit = self.0.config.size_limit;
-        let mut state = self.look();
+        let mut state = self.access();
         if state.responded {
             return Err(Error::ResponseSent);
         }
-        state.check_growth(&added, limit)?;
+        state.check_growth(added.iter().map(|(key, value)| (key.as_str(), value)), limit)?;
         for (key, value) in added {
             state.data.put(key, value);
         }
@@ -122,7 +125,7 @@ impl Session {
     /// # }
     /// ```
     pub fn remove(&self, key: &str) -> Option<Value> {
-        if is_reserved(key) || self.look().data.get(key).is_none() {
+        if is_reserved(key) || self.access().data.get(key).is_none() {
             return None;
         }
         self.change().data.remove(key)
@@ -165,7 +168,7 @@ impl Session {
     /// # }
     /// ```
     pub fn contains_key(&self, key: &str) -> bool {
-        let state = self.look();
+        let state = self.access();
         !is_reserved(key) && state.data.get(key).is_some()
     }
 
@@ -208,7 +211,7 @@ impl Session {
     /// ```
     pub fn iter(&self) -> impl Iterator<Item = (String, Value)> + use<> {
         let mut entries: Vec<_> = self
-            .look()
+            .access()
             .data
             .iter()
             .filter(|(key, _)| !is_reserved(key))
@@ -243,7 +246,7 @@ impl Session {
     /// # }
     /// ```
     pub fn is_empty(&self) -> bool {
-        let state = self.look();
+        let state = self.access();
         state.id.is_none() && state.data.is_empty()
     }
 
@@ -271,7 +274,7 @@ impl Session {
         }
         // A copy, which is laid over the session when the loan ends: a reference would lock the
         // session for as long.
-        let value = self.look().data.get(key)?.clone();
+        let value = self.access().data.get(key)?.clone();
         Some(ValueMut::new(self, key, value))
     }
 
@@ -286,7 +289,7 @@ impl Session {
     /// # }
     /// ```
     pub fn set_modified(&self, modified: bool) {
-        self.look().modified = modified;
+        self.change().modified = modified;
     }
 
     /// Is the session to be saved after this request?
@@ -330,29 +333,29 @@ impl Session {
     /// # }
     /// ```
     pub fn id(&self) -> Option<Id> {
-        let state = self.look();
+        let state = self.access();
         state.id.filter(|_| !state.cycle)
     }
 }
 
 impl State {
-    /// The visitor's value for this key; null counts as none.
+    /// The visitor's value for this key; null counts as missing.
     pub(super) fn value(&self, key: &str) -> Option<&Value> {
         self.data.get(key).filter(|value| !is_reserved(key) && !value.is_null())
     }
 
     /// Refuses reserved keys, and what would make the session grow beyond its limit. A session that
     /// is larger already, from before the limit was lowered, may shrink or stay as it is.
-    pub(super) fn check_growth(
+    pub(super) fn check_growth<'a>(
         &mut self,
-        added: &[(String, Value)],
+        added: impl IntoIterator<Item = (&'a str, &'a Value)>,
         limit: usize,
     ) -> Result<(), Error> {
         let (stored, mut size) = self.data.sizes();
         let before = size;
         for (key, value) in added {
             if is_reserved(key) {
-                return Err(Error::ReservedKey { key: key.clone() });
+                return Err(Error::ReservedKey { key: key.to_owned() });
             }
             let old = self.data.get(key).map_or(0, |old| entry_size(key, old));
             size = size + entry_size(key, value) - old;

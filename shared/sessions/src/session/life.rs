@@ -21,9 +21,10 @@ impl Session {
     /// Ends the session: deletes the record at once, empties the dictionary and lets the browser
     /// drop its cookie. What is stored afterwards goes into a new session under a new id.
     ///
-    /// Use it to sign somebody out: it is the revocation of this one session. It holds even if the response is an error, and against a
-    /// request that is still running. If another request has given the session a new id meanwhile,
-    /// it is ended there.
+    /// Use it to sign a visitor out: it is the revocation of this one session. It holds even if the
+    /// response is an error, and against a request that is still running. If another request has given
+    /// the session a new id within the last minute, it is ended there too, also for a request that
+    /// comes with the old id.
     ///
     /// Django: `request.session.flush()`.
     ///
@@ -36,10 +37,13 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Store`] if the record could not be deleted; the session is then as it was.
+    /// [`Error::Store`] if a record could not be deleted: call it again. Of several cookies, those
+    /// whose records were deleted before stay ended. [`Error::ResponseSent`] if the session was in
+    /// an encrypted cookie and the response is on its way.
     pub async fn flush(&self) -> Result<(), Error> {
+        self.check_outlives(&self.0.state.lock())?;
         // The store first. If it does not answer, the visitor is still signed in, and is told so.
-        let id = self.look().id;
+        let id = self.access().id;
         if let Some(id) = id {
             self.end(id).await?;
         }
@@ -52,7 +56,7 @@ impl Session {
         tracing::debug!("session flushed");
         // A new and empty session. The number of flushes tells requests to the store that are under
         // way that they belong to the old one.
-        let mut state = self.look();
+        let mut state = self.access();
         let (flushes, responded) = (state.flushes + 1, state.responded);
         *state = State { accessed: true, flushes, responded, ..State::default() };
         Ok(())
@@ -85,8 +89,10 @@ impl Session {
     /// Use it when a visitor signs in: an attacker who knew the old id then has nothing (session
     /// fixation, see the OWASP Session Management Cheat Sheet).
     ///
-    /// A second request that runs at the same time goes on with the moved session, and its
-    /// response sends no cookie. If the browser never gets the response that has the new id, the
+    /// A second request that began before goes on with the moved session, for up to a minute, and its
+    /// response sends no cookie. That holds for a request of an attacker too, who knew the old id and
+    /// kept a request open: to leave nothing to it, [`flush`](Session::flush) and store what must
+    /// stay. If the browser never gets the response that has the new id, the
     /// visitor has to sign in again.
     ///
     /// Django: `request.session.cycle_key()`.
@@ -103,9 +109,9 @@ impl Session {
 
     /// Chooses when this session ends. The choice lasts until it is changed.
     ///
-    /// - `OnInactivity(duration)`: an idle timeout, so long after the last change; reading does not
+    /// - `OnInactivity(duration)`: an idle timeout, this long after the last change; reading does not
     ///   count.
-    /// - `AtDateTime(moment)`: an absolute timeout, then, whatever happens until then.
+    /// - `AtDateTime(moment)`: an absolute timeout, at that moment, however active the visitor is.
     /// - `OnSessionEnd`: when the browser closes; the record is kept for the site's cookie age.
     /// - `None`: as the site's settings say.
     ///
@@ -147,7 +153,7 @@ impl Session {
     /// # }
     /// ```
     pub fn expiry_age(&self) -> Duration {
-        let chosen = self.look().chosen_expiry();
+        let chosen = self.access().chosen_expiry();
         let now = OffsetDateTime::now_utc();
         (self.ends(chosen, now) - now).max(Duration::ZERO)
     }
@@ -162,7 +168,7 @@ impl Session {
     /// # }
     /// ```
     pub fn expiry_date(&self) -> OffsetDateTime {
-        let chosen = self.look().chosen_expiry();
+        let chosen = self.access().chosen_expiry();
         self.ends(chosen, OffsetDateTime::now_utc())
     }
 
@@ -176,7 +182,7 @@ impl Session {
     /// # }
     /// ```
     pub fn expires_at_browser_close(&self) -> bool {
-        let chosen = self.look().chosen_expiry();
+        let chosen = self.access().chosen_expiry();
         self.ends_with_browser(chosen)
     }
 
@@ -212,7 +218,7 @@ impl Session {
     /// ```
     pub fn test_cookie_worked(&self) -> bool {
         let (key, value) = TEST_COOKIE;
-        self.look().data.get(key).is_some_and(|found| found == value)
+        self.access().data.get(key).is_some_and(|found| found == value)
     }
 
     /// Removes the mark.

@@ -10,11 +10,11 @@ use super::{Session, moved};
 use crate::{Error, Store};
 
 /// How long one request waits for its store, all its questions together.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How many cookies of the session's name are looked up at most. A browser sends several if they
 /// were set for different paths or domains.
-const CLAIMS: usize = 4;
+pub(super) const CLAIMS: usize = 4;
 
 /// # Asking the store
 impl Session {
@@ -94,7 +94,7 @@ impl Session {
         let mut patience = self.0.patience.lock();
         *patience = patience.saturating_sub(start.elapsed());
         answer.unwrap_or_else(|_| {
-            let seconds = PATIENCE.as_secs();
+            let seconds = REQUEST_PATIENCE.as_secs();
             Err(session_store::Error::Backend(format!("no answer within {seconds} seconds")))
         })
     }

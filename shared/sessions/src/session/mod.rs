@@ -5,7 +5,8 @@
 //! | `dictionary.rs` | get, insert, remove and the rest |
 //! | `life.rs` | flush, cycle, expiry, test cookie |
 //! | `load.rs` | load, and how long to wait for the store |
-//! | `commit.rs` | save, update, and the merge after a conflict |
+//! | `commit.rs` | save, and the merge after a conflict |
+//! | `update.rs` | one change, stored at once and exactly |
 //! | `changes.rs` | the data, and what this request has changed of it |
 //! | `value.rs` | a value on loan, and values as JSON |
 //! | `moved.rs` | what stays under the id of a session that has moved to another |
@@ -18,6 +19,7 @@ mod life;
 mod load;
 pub(crate) mod moved;
 pub(crate) mod size;
+mod update;
 mod value;
 
 use std::{
@@ -144,6 +146,8 @@ struct State {
     cycle: bool,
     /// Was it stored during this request? Then the cookie is to be renewed.
     stored: bool,
+    /// Has this request stored the session under an id that the browser does not have?
+    is_new_id: bool,
     /// Another request has moved the session to a new id, and has the cookie for it.
     moved: bool,
     /// How often this request has ended a session. What began before a flush must not write after
@@ -169,7 +173,7 @@ impl Session {
             began: OffsetDateTime::now_utc(),
             loaded: OnceCell::new(),
             asked_for: AtomicBool::new(false),
-            patience: Mutex::new(load::PATIENCE),
+            patience: Mutex::new(load::REQUEST_PATIENCE),
             state: Mutex::default(),
         }))
     }
@@ -180,14 +184,14 @@ impl Session {
 
     /// May the response differ from visitor to visitor? It may if the handler has looked, if the
     /// session could not be loaded, and if somebody still has it: a body that is being streamed.
-    pub(crate) fn was_looked_at(&self) -> bool {
+    pub(crate) fn may_differ_by_visitor(&self) -> bool {
         let is_kept = Arc::strong_count(&self.0) > 1;
         let is_loaded = self.0.loaded.initialized();
         let asked_for = self.0.asked_for.load(Ordering::Relaxed);
         self.is_accessed() || (asked_for && !is_loaded) || (asked_for && is_kept)
     }
 
-    fn look(&self) -> MutexGuard<'_, State> {
+    fn access(&self) -> MutexGuard<'_, State> {
         if !self.0.loaded.initialized() && !self.0.cookies.is_empty() {
             tracing::error!("a session was used before `load`: it looks empty until then");
         }
@@ -197,7 +201,7 @@ impl Session {
     }
 
     fn change(&self) -> MutexGuard<'_, State> {
-        let mut state = self.look();
+        let mut state = self.access();
         if state.responded {
             tracing::error!(
                 "a session was changed after its response: that is stored if `save` is called"

@@ -1,4 +1,5 @@
-//! The note that a session leaves under its old id when it moves to a new one.
+//! The note that a session leaves under its old id when it moves to a new one. Databases call such
+//! a record a tombstone.
 //!
 //! Two requests of one visitor may run at the same time, and one of them may give the session a
 //! new id. The other one then finds its record gone: was the session ended, or has it moved? The

@@ -55,7 +55,7 @@ impl DerefMut for ValueMut<'_> {
 impl Drop for ValueMut<'_> {
     fn drop(&mut self) {
         let Some(lent) = self.lent.take() else { return };
-        let mut state = self.session.look();
+        let mut state = self.session.access();
         // A key that was removed meanwhile, or a session that was ended, does not come back.
         if let Some(current) = state.data.get(&self.key) {
             let merged = merge(&lent, self.value.take(), current);

@@ -75,6 +75,10 @@ impl SessionLayer {
     /// | 12 | a store out of reach | there is none |
     /// | 13 | two requests at once lose nothing | no: the last `Set-Cookie` wins, and `update` is exact within one request only |
     /// | 14 | clearing | nothing is stored that would have to be cleared |
+    /// | 15 | several cookies | the first that a key decrypts counts; others are left alone |
+    /// | 18 | after the response | `insert`, `update`, `save` and `flush` are [`Error::ResponseSent`](crate::Error::ResponseSent) |
+    /// | 19 | moved is not ended | no: each cookie is a session of its own |
+    /// | 20 | never before its time | yes |
     ///
     /// A copy is good until its expiry date, and each save with it moves that on. To put an end to
     /// that, let the session end at a moment: [`Expiry::AtDateTime`](crate::Expiry::AtDateTime)
@@ -210,8 +214,7 @@ fn key(text: &str) -> Result<Key, String> {
     if text.len() != 64 {
         return Err(format!("has {} hex digits", text.len()));
     }
-    let bytes = (0..32).map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16));
-    let bytes: Vec<u8> = bytes.collect::<Result<_, _>>().expect("these are hex digits");
+    let bytes = hex::decode(text).expect("these are hex digits");
     Ok(Key::derive_from(&bytes))
 }
 
@@ -243,7 +246,7 @@ impl EncryptedCookie {
         let open = |key| jar.private(key).decrypt(encrypted.clone());
         let Some(opened) = self.keys.0.iter().find_map(open) else {
             // No more than debug, since any visitor can send such a cookie as often as they like.
-            tracing::debug!("a cookie that none of the keys opens; it counts as none");
+            tracing::debug!("no key decrypts this cookie; it is ignored");
             return None;
         };
         let record = read(opened.value());
@@ -278,5 +281,9 @@ impl CookieContent for EncryptedCookie {
 
     fn value(&self, record: &Record) -> String {
         self.encrypt(record)
+    }
+
+    fn outlives_the_response(&self) -> bool {
+        false
     }
 }

@@ -34,6 +34,8 @@ const OVERHEAD: usize = 256;
 /// makes a session larger. So a flood of newcomers does not end the process, and costs no visitor
 /// their session.
 ///
+/// In a full store nothing new can be stored, and a sign-in that asks for a new id is refused too.
+///
 /// Clones share the same sessions. Django: the backend `cache` with a cache in local memory.
 ///
 /// ```

@@ -51,8 +51,8 @@ pub use memory::MemoryStore;
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
-/// How long a request waits for its store at most: for a server that does not answer, for a lock
-/// that another program holds.
+/// How long one call of a store takes at most: for a server that does not answer, for a lock that
+/// another program holds. What a request may wait in all is in `session/load.rs`.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a request that has waited for so long is told.

@@ -79,7 +79,8 @@ impl<S: SessionStore> OneServer<S> {
 /// The record, unless it has expired: some stores return it until they are cleared.
 async fn current(store: &impl SessionStore, id: &Id) -> Result<Option<Record>> {
     let now = OffsetDateTime::now_utc();
-    Ok(store.load(id).await?.filter(|record| record.expiry_date > now))
+    let found = store.load(id).await.map_err(without_its_words)?;
+    Ok(found.filter(|record| record.expiry_date > now))
 }
 
 impl<S> Clone for OneServer<S> {
@@ -150,6 +151,14 @@ impl<S: SessionStore> Store for OneServer<S> {
             record
         })
         .await
+    }
+}
+
+/// What another store says of a record that it cannot read may quote it, and goes to the log.
+fn without_its_words(error: Error) -> Error {
+    match error {
+        Error::Decode(_) => Error::Decode("the store cannot read it".to_owned()),
+        other => other,
     }
 }
 

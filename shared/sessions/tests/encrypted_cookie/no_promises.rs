@@ -1,7 +1,7 @@
 //! What an encrypted cookie cannot promise, so that the documentation can point at it.
 
 use axum::http::StatusCode;
-use sessions::SessionLayer;
+use sessions::{Error, SessionLayer};
 
 use crate::{
     helpers::{Gate, gate::during, the_cookie},
@@ -86,4 +86,18 @@ async fn a_visitor_can_go_back_to_an_older_copy() {
     visitor.edit_cookie("sessionid", &copy);
 
     assert_eq!(visitor.get("/keys").await.body(), "my_car voucher");
+}
+
+#[tokio::test]
+async fn after_the_response_and_without_one_nothing_can_be_stored_and_that_is_an_error() {
+    let session = SessionLayer::encrypted_cookie(keys("a")).session(None);
+    session.load().await.expect("there is no store to fail");
+    let refused = session.insert("my_car", "mini");
+    assert!(matches!(refused, Err(Error::ResponseSent)), "{refused:?}");
+    let refused = session.save().await;
+    assert!(matches!(refused, Err(Error::ResponseSent)), "{refused:?}");
+    let refused = session.update("num_visits", |visits: &mut u64| *visits += 1).await;
+    assert!(matches!(refused, Err(Error::ResponseSent)), "{refused:?}");
+    let refused = session.flush().await;
+    assert!(matches!(refused, Err(Error::ResponseSent)), "{refused:?}");
 }

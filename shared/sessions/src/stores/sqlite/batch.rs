@@ -44,7 +44,7 @@ use super::{
 };
 use crate::stores::{
     PATIENCE, no_answer,
-    record::{Columns, IdHash, now},
+    record::{Columns, IdHash, not_json, now},
 };
 
 /// How many requests share a statement or a commit at most.
@@ -130,8 +130,8 @@ impl Batches {
 }
 
 /// The tasks end with the runtime in which the store was opened, and when it is closed.
-fn ended() -> Error {
-    Error::Backend("the session store is closed".to_owned())
+pub(super) fn ended() -> Error {
+    Error::Backend("the session store is closed, or one of its tasks has just failed".to_owned())
 }
 
 /// What waits for a task. Several tasks may share it.
@@ -222,7 +222,7 @@ async fn find(
     .await?;
     // Lossy, so that a row with bytes that are not text spoils no other request's.
     let rows: HashMap<String, Columns> = serde_json::from_str(&String::from_utf8_lossy(&rows))
-        .map_err(|error| sqlx::Error::Decode(error.into()))?;
+        .map_err(|error| sqlx::Error::Decode(not_json(&error).into()))?;
     let with_hash = |(hash, row)| Some((hex::decode(hash).ok()?, row));
     Ok(rows.into_iter().filter_map(with_hash).collect())
 }
@@ -274,7 +274,7 @@ async fn commit_here(
 async fn commit(connection: &mut Connection, writes: &[Write]) -> sqlx::Result<Vec<Written>> {
     let db = connection.get().await?;
     // One message to the connection's thread instead of three (BEGIN, the statement, COMMIT).
-    if let Some(stored) = store_visits(db, writes).await? {
+    if let Some(stored) = store_upserts(db, writes).await? {
         return Ok(stored);
     }
     // IMMEDIATE takes the write lock before anything is read: another server cannot come between.
@@ -298,18 +298,18 @@ async fn apply(db: &mut SqliteConnection, write: &Write) -> sqlx::Result<Written
     })
 }
 
-/// Nearly all writes are visits: a row that is new, or that takes the place of the version that was
+/// Nearly all writes are upserts: a row that is new, or that takes the place of the version that was
 /// seen. If all of a batch are, one statement does them, which is a transaction of its own.
 ///
-/// It stores all or none. A visit that cannot be stored, because another write came first, gets
+/// It stores all or none. A row that cannot be stored, because another write came first, gets
 /// NULL for a column that must have a value, and SQLite gives the whole statement up.
-async fn store_visits(
+async fn store_upserts(
     db: &mut SqliteConnection,
     writes: &[Write],
 ) -> sqlx::Result<Option<Vec<Written>>> {
-    let visits: Option<Vec<_>> = writes.iter().map(Write::as_visit).collect();
-    let Some(visits) = visits else { return Ok(None) };
-    let rows = visits.iter().map(|(row, version, is_new)| {
+    let upserts: Option<Vec<_>> = writes.iter().map(Write::as_upsert).collect();
+    let Some(upserts) = upserts else { return Ok(None) };
+    let rows = upserts.iter().map(|(row, version, is_new)| {
         let hash = hex::encode(&row.id_hash);
         (prefix(&row.id_hash), hash, &row.data, row.expiry_date, version.0 as i64, is_new)
     });
@@ -331,7 +331,9 @@ async fn store_visits(
                  excluded.version, NULL)",
     );
     match statement.bind(now()).bind(json(rows)).execute(db).await {
-        Ok(_) => Ok(Some(visits.iter().map(|(_, version, _)| Written::stored(*version)).collect())),
+        Ok(_) => {
+            Ok(Some(upserts.iter().map(|(_, version, _)| Written::stored(*version)).collect()))
+        }
         // At least one came too late. Each is tried by itself now, and told what became of it.
         Err(error) if extended_code(&error) == Some(CONSTRAINT_NOTNULL) => Ok(None),
         Err(error) => Err(error),

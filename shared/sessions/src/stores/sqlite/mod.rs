@@ -131,8 +131,8 @@ impl Store for SqliteStore {
     }
 }
 
-// The statements. Those that write run on the one connection that writes, so no other request of
-// this server comes between two of them; another server's may, and each is right by itself.
+// The statements. Those that write run on the one connection that writes, alone or in one
+// transaction, so no other write comes between two of them.
 
 async fn load(db: &mut SqliteConnection, id_hash: &IdHash) -> sqlx::Result<Option<Columns>> {
     let row = sqlx::query_as(

@@ -6,7 +6,10 @@
 
 use tower_sessions::session_store::Result;
 
-use super::open::{Connection, backend};
+use super::{
+    batch::ended,
+    open::{Connection, backend},
+};
 use crate::stores::record::now;
 
 /// How far it has come, and the connection over which it looks.
@@ -14,15 +17,20 @@ use crate::stores::record::now;
 pub(super) struct Sweep {
     connection: Connection,
     last: i64,
+    is_closed: bool,
 }
 
 impl Sweep {
     pub fn new(connection: Connection) -> Self {
-        Sweep { connection, last: i64::MIN }
+        Sweep { connection, last: i64::MIN, is_closed: false }
     }
 
     /// The next expired rows after the last one, and on from the table's start when it ends.
     pub async fn next(&mut self, limit: u32) -> Result<Vec<i64>> {
+        if self.is_closed {
+            // A connection that is opened now would keep the log from being moved into the file.
+            return Err(ended());
+        }
         let expired = self.find(limit).await;
         if expired.is_err() {
             self.connection.discard();
@@ -50,6 +58,7 @@ impl Sweep {
     }
 
     pub async fn close(&mut self) {
+        self.is_closed = true;
         self.connection.close().await;
     }
 }

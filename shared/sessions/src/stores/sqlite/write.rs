@@ -17,8 +17,8 @@ pub(super) enum Write {
 }
 
 impl Write {
-    /// A visit: the row, the version that it gets, and whether it is new.
-    pub fn as_visit(&self) -> Option<(&Row, Version, bool)> {
+    /// An upsert: the row, the version that it gets, and whether it is new.
+    pub fn as_upsert(&self) -> Option<(&Row, Version, bool)> {
         match self {
             Write::Create(row) => Some((row, Version(1), true)),
             Write::CompareAndSwap(expected, row) => Some((row, expected.next(), false)),
