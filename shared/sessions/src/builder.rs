@@ -1,4 +1,4 @@
-//! Settings of a site's own, each under the name of Django's.
+//! The settings of a site, each named after Django's.
 
 use std::{sync::Arc, time::Duration};
 

@@ -95,7 +95,7 @@ pub enum Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         match self {
-            // Two things that visitors do, and no fault of the server's.
+            // Visitors cause these two, not the server.
             Error::Interrupted => {
                 tracing::info!("{self}");
                 let words = "Your session has ended in the meantime, perhaps because you signed \

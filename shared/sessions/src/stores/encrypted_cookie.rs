@@ -133,7 +133,7 @@ impl Builder<EncryptionKeys> {
         let limit = *self.size_limit.get_or_insert(room);
         if limit > room {
             return Err(Misconfigured(format!(
-                "a size limit of {limit} bytes: browsers keep no cookie {} with more than {room}",
+                "a size limit of {limit} bytes is more than fits into the cookie {}: choose {room} or less",
                 self.config.name
             )));
         }

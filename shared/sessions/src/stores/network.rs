@@ -1,5 +1,5 @@
-//! What the stores on a server of their own share: how a connection is trusted, and what is said
-//! of a URL that cannot be right.
+//! What the stores on a server of their own share: when an idle connection is tested, and the
+//! messages for a wrong URL.
 
 use std::time::Duration;
 

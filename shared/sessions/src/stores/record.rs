@@ -81,7 +81,7 @@ pub(crate) fn undecodable(error: impl ToString) -> Error {
     Error::Decode(error.to_string())
 }
 
-/// Seconds since 1970, UTC. A record is there as long as its expiry date is larger.
+/// Seconds since 1970, UTC. A record is valid while its expiry date is later.
 pub(crate) fn now() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp()
 }

@@ -1,4 +1,5 @@
-//! The bridge to tower-sessions, in both directions: its stores for our layer, and ours for its.
+//! The bridge to tower-sessions, in both directions: a store for tower-sessions under our layer, and
+//! one of our stores under its layer.
 
 #[cfg(test)]
 mod tests;

@@ -103,7 +103,7 @@ async fn a_smaller_limit_counts() {
 fn settings_that_cannot_work_are_refused_as_with_any_store() {
     for (settings, words) in [
         (builder().size_limit(0), "no room for any session"),
-        (builder().size_limit(64 * 1024), "browsers keep no cookie sessionid with more than 2920"),
+        (builder().size_limit(64 * 1024), "is more than fits into the cookie sessionid: choose 2920 or less"),
         (builder().cookie_name("session id"), "cannot be a cookie's name"),
         (builder().cookie_age(Duration::ZERO), "use expire_at_browser_close"),
         (builder().cookie_name("__Host-id").cookie_secure(Secure::Never), "because of its prefix"),

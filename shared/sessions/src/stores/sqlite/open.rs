@@ -120,7 +120,7 @@ pub(super) async fn open(path: &Path) -> Result<Database> {
         let (path, cause) = (path.display(), cause(&error));
         Error::Backend(format!("cannot keep sessions in {path} ({cause}): {remedy}"))
     };
-    // Opening, creating and trying: each finds another kind of what cannot work.
+    // Each of the three steps finds other errors.
     let mut db = connect(&options).await.map_err(explain)?;
     sqlx::raw_sql(SCHEMA).execute(&mut db).await.map_err(explain)?;
     sqlx::raw_sql(TRY).execute(&mut db).await.map_err(explain)?;

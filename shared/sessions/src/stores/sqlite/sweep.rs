@@ -1,8 +1,8 @@
 //! Which rows have expired, a few at a time.
 //!
 //! It goes through the table in the order of the rows, again and again, so that what one step
-//! deletes lies together, on few pages. An index by date would spare it the way past the other
-//! rows, but then every visit would have to write that index too.
+//! deletes lies together, on few pages. With an index by date it would not pass the other rows,
+//! but then every save would have to write that index too.
 
 use tower_sessions::session_store::Result;
 
