@@ -1,6 +1,8 @@
 //! A chapter's program as a process of its own, for promises that only a process can break: its
 //! address, its signals, its log, its death and restart.
 
+mod line;
+
 use std::{
     collections::HashMap,
     fs,
@@ -11,6 +13,7 @@ use std::{
 };
 
 use escargot::{CargoBuild, format::Message};
+pub use line::Line;
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 use tempfile::NamedTempFile;

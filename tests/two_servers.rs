@@ -12,11 +12,10 @@
 
 use std::{
     collections::BTreeSet,
-    env, io, iter,
-    net::{Shutdown, TcpListener, TcpStream},
+    env, iter,
     process::ExitCode,
     sync::{
-        Arc, Barrier, Mutex,
+        Barrier,
         atomic::{AtomicBool, Ordering},
         mpsc,
     },
@@ -24,9 +23,8 @@ use std::{
 };
 
 use libtest_mimic::{Arguments, Trial};
-use programs::{Server, Signal, chapter, get};
+use programs::{Line, Server, Signal, chapter, get};
 use tempfile::TempDir;
-use url::Url;
 
 /// How many requests of the visitor are under way at each server.
 const AT_ONCE: usize = 4;
@@ -161,7 +159,7 @@ fn when_one_is_killed_amid_many_the_other_goes_on_with_the_count(store: &str) {
 }
 
 fn while_the_store_is_away_pages_say_so_and_afterwards_the_count_goes_on(url: &str) {
-    let line = Line::to(url);
+    let line = Line::to(url).expect("the variable holds a URL");
     let Pair { one, other, cookie, _folder } = Pair::over(line.url());
     assert_eq!(count(&visit(&other, &cookie)), 2);
 
@@ -228,76 +226,4 @@ fn count(page: &str) -> u64 {
 fn between<'a>(page: &'a str, before: &str, after: &str) -> &'a str {
     let (_, rest) = page.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {page}"));
     rest.split_once(after).unwrap_or_else(|| panic!("no {after:?} in {page}")).0
-}
-
-/// The line to a store, which can be cut.
-struct Line {
-    url: Url,
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Default)]
-struct State {
-    is_cut: bool,
-    connections: Vec<TcpStream>,
-}
-
-impl Line {
-    fn to(url: &str) -> Line {
-        let mut url = Url::parse(url).expect("the variable holds a URL");
-        let host = url.host_str().expect("the URL names a host").to_owned();
-        let port = url.port().unwrap_or(if url.scheme() == "redis" { 6379 } else { 5432 });
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let here = listener.local_addr().expect("its address");
-        url.set_ip_host(here.ip()).expect("the URL takes a host");
-        url.set_port(Some(here.port())).expect("the URL takes a port");
-
-        let state = Arc::new(Mutex::new(State::default()));
-        let line = state.clone();
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                let client = client.expect("a connection");
-                let mut line = line.lock().expect("no panic while it is locked");
-                // A client that comes while the line is cut is hung up on.
-                if !line.is_cut {
-                    let store = TcpStream::connect((host.as_str(), port)).expect("the store");
-                    line.connections.extend([clone(&client), clone(&store)]);
-                    forward(clone(&client), clone(&store));
-                    forward(store, client);
-                }
-            }
-        });
-        Line { url, state }
-    }
-
-    /// The store's URL by way of this line.
-    fn url(&self) -> &str {
-        self.url.as_str()
-    }
-
-    /// Hangs up, and goes on hanging up.
-    fn cut(&self) {
-        let mut state = self.state.lock().expect("no panic while it is locked");
-        state.is_cut = true;
-        for connection in state.connections.drain(..) {
-            // An error means that it is closed already.
-            let _ = connection.shutdown(Shutdown::Both);
-        }
-    }
-
-    fn mend(&self) {
-        self.state.lock().expect("no panic while it is locked").is_cut = false;
-    }
-}
-
-fn forward(mut from: TcpStream, mut to: TcpStream) {
-    thread::spawn(move || {
-        // Whether it ends or breaks off, the other side is told.
-        let _ = io::copy(&mut from, &mut to);
-        let _ = to.shutdown(Shutdown::Both);
-    });
-}
-
-fn clone(connection: &TcpStream) -> TcpStream {
-    connection.try_clone().expect("a second handle")
 }

@@ -11,7 +11,6 @@ use anyhow::{Result, ensure};
 use sqlx::{Connection, PgConnection, SqliteConnection, raw_sql};
 
 use crate::{
-    network::{Endpoint, redis},
     stage::{End, block_on},
     stores::sqlite_url,
 };
@@ -60,7 +59,8 @@ pub fn hold_files(folder: &Path) -> Result<End> {
 /// Redis has no locks. A pause is like one: it answers no command until the time is over.
 pub fn pause_redis(url: &str, time: Duration) -> Result<End> {
     let millis = time.as_millis().to_string();
-    redis(&Endpoint::parse(url)?, &["CLIENT", "PAUSE", &millis, "ALL"])?;
+    let mut redis = redis::Client::open(url)?.get_connection()?;
+    redis::cmd("CLIENT").arg(&["PAUSE", &millis, "ALL"]).exec(&mut redis)?;
     // It ends by itself: Redis would answer no command that ends it.
     let end = Instant::now() + time;
     Ok(Box::new(move || {

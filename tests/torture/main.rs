@@ -10,7 +10,6 @@
 
 mod disk;
 mod locks;
-mod network;
 mod process;
 mod server;
 mod stage;

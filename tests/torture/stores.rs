@@ -8,11 +8,7 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
-use crate::{
-    network::{Endpoint, redis},
-    stage::block_on,
-    stories::Story,
-};
+use crate::{stage::block_on, stories::Story};
 
 /// The variables that the tests read too.
 const VARIABLES: [(&str, &str); 2] =
@@ -129,7 +125,8 @@ impl Subject {
         let count: i64 = match &self.kind {
             Kind::Memory | Kind::Cookie => return Ok(None),
             Kind::File => return Ok(Some(count_files(&folder(place))?)),
-            Kind::Redis(url) => redis(&Endpoint::parse(url)?, &["DBSIZE"])?.parse()?,
+            Kind::Redis(url) => redis::cmd("DBSIZE")
+                .query(&mut redis::Client::open(url.as_str())?.get_connection()?)?,
             Kind::Sqlite => block_on(async {
                 let mut db = SqliteConnection::connect(&sqlite_url(place)).await?;
                 sqlx::query_scalar(COUNT).fetch_one(&mut db).await

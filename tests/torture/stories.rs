@@ -4,11 +4,11 @@ use std::{fs, thread, time::Duration};
 
 use anyhow::Result;
 use clap::ValueEnum;
+use programs::Line;
 
 use crate::{
     disk::Disk,
     locks,
-    network::{Endpoint, Line},
     stage::{End, Played, Report, Stage, VISITORS},
     stores::{self, Kind},
     visitors::{self, Crowd},
@@ -151,10 +151,18 @@ fn stopped(stage: &Stage) -> Result<Played> {
         Kind::Sqlite => stores::sqlite_file(&stage.place),
         Kind::File => stores::folder(&stage.place),
         Kind::Postgres(url) | Kind::Redis(url) => {
-            let line = Line::to(&Endpoint::parse(url)?)?;
-            let server = stage.start_server_on(&stage.subject.url_over(&line.url))?;
+            let line = Line::to(url)?;
+            let server = stage.start_server_on(&stage.subject.url_over(line.url()))?;
             return Ok(stage
-                .endure(server, stage.time / 4, stage.time / 2, |_| Ok(line.cut()))?
+                .endure(server, stage.time / 4, stage.time / 2, |_| {
+                    line.cut();
+                    let line = line.clone();
+                    let mend: End = Box::new(move || {
+                        line.mend();
+                        Ok(())
+                    });
+                    Ok(mend)
+                })?
                 .done());
         }
         Kind::Memory | Kind::Cookie => {
