@@ -161,7 +161,7 @@ async fn what_a_browser_sent_is_shown_as_text_and_never_as_markup() {
     assert!(page.set_cookies() == ["visits=1; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax"]);
 }
 
-/// The requests that are no visits: nobody looks at their page.
+/// The requests that are no visits: no visitor looks at their page.
 fn not_a_visit() -> Vec<axum::http::Request<axum::body::Body>> {
     let request = axum::http::Request::builder().uri("/").header("cookie", "visits=2");
     let head = axum::http::Request::head("/").header("cookie", "visits=2");

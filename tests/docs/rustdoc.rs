@@ -1,6 +1,6 @@
 //! Doc comments in the pages: leaving them out, and finding those that do not belong there.
 //!
-//! rustdoc's page is for somebody who looks a call up: it has examples and a list of errors. A
+//! rustdoc's page is for a reader who looks a call up: it has examples and a list of errors. A
 //! page of the docs shows code to read, and explains it in its own sentences.
 
 use std::ops::Range;

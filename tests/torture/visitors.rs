@@ -72,7 +72,7 @@ pub struct Totals {
     pub unavailable: u64,
     /// Answers with any other status, which no story asks for.
     pub other: BTreeMap<u16, u64>,
-    /// The longest time until a page of whatever status.
+    /// The longest time until a page of any status.
     pub longest: Duration,
 }
 
@@ -174,7 +174,7 @@ impl Visitor {
     }
 }
 
-/// Newcomers without a cookie: each request is somebody else's.
+/// Newcomers without a cookie: each request comes from another one.
 pub fn flood(address: &str, clients: usize, time: Duration) -> Totals {
     let seen = Mutex::new(Totals::default());
     let end = Instant::now() + time;

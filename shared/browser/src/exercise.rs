@@ -1,4 +1,4 @@
-//! The answer to a reader who has tried an exercise: one line, whatever their program does.
+//! The answer to a reader who has tried an exercise: one line, also if their program panics or hangs.
 
 use std::{
     fmt::Display,
@@ -55,7 +55,7 @@ pub fn exercise<E: Display>(
     }
 }
 
-/// The check's outcome, or why there is none.
+/// The check's outcome, or why the check has none.
 fn run<E: Display>(
     check: impl AsyncFnOnce() -> Result<(), E> + Send + 'static,
     patience: Duration,

@@ -18,7 +18,7 @@ enum Gap {
     Space,
     Line,
     Paragraph,
-    /// Nothing, whatever asks for more: the text after a list item's dash stays next to it.
+    /// Nothing, even if something asks for more: the text after a list item's dash stays next to it.
     Glue,
 }
 

@@ -144,7 +144,7 @@ impl Error {
     }
 
     /// Is it worth trying again in a moment? Then a visitor can be asked to; otherwise the program
-    /// or the tables are at fault, and somebody has to see to that.
+    /// or the tables are at fault, and a person has to mend them.
     ///
     /// It is if another program holds the file for too long, if the process has no file descriptor
     /// left, if the disk is full or out of reach, and if the library was closed because the server

@@ -21,7 +21,7 @@ pub(crate) fn check(path: &Path) -> Result<(), Problem> {
     }
 }
 
-/// Makes an empty file if there is none, which SQLite takes for a new database. Only its owner may
+/// Makes an empty file if the file is missing, which SQLite takes for a new database. Only its owner may
 /// read and write it, since the site keeps its visitors' sessions there too. SQLite gives its
 /// `-wal` and `-shm` files the same mode.
 pub(crate) fn make(path: &Path) {

@@ -25,7 +25,7 @@ const TABLES: [&str; 7] =
     ["book", "author", "book_instance", "book_genre", "genre", "language", MIGRATIONS];
 const MIGRATIONS: &str = "_sqlx_migrations";
 
-/// What the queries need of the tables, tried without a row. If somebody has changed the tables,
+/// What the queries need of the tables, tried without a row. If the tables were changed by hand,
 /// SQLite objects here, and not at a visitor's first click.
 ///
 /// The deletion is for a file that may only be read: there, BEGIN IMMEDIATE quietly begins to read.

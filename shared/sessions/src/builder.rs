@@ -88,7 +88,7 @@ impl<S> Builder<S> {
     /// response is an error and not a cookie, which would take the place of the session inside.
     ///
     /// After a change of the path, a browser that was here before sends two cookies of one name.
-    /// The session is found under either of them, whatever their order.
+    /// The session is found under either of them, in any order.
     ///
     /// ```
     /// # use sessions::{MemoryStore, SessionLayer};

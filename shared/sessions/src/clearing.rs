@@ -1,8 +1,11 @@
 //! Clearing expired sessions, in steps so small that visitors do not notice.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tokio::{task::JoinHandle, time};
+use tokio::{
+    task::{JoinHandle, JoinSet},
+    time,
+};
 use tokio_util::sync::CancellationToken;
 use tower_sessions::session_store;
 
@@ -108,16 +111,22 @@ impl Drop for Clearing {
 }
 
 async fn clear_for_ever(store: impl Store, period: Duration) {
+    let store = Arc::new(store);
     let mut due = time::interval(period);
     // After a long step, the next one waits for a whole period again.
     due.set_missed_tick_behavior(time::MissedTickBehavior::Delay);
     loop {
         // The first tick comes at once: a server that is often restarted still clears.
         due.tick().await;
-        match clear_expired(&store).await {
-            Ok(0) => {}
-            Ok(cleared) => tracing::info!(cleared, "expired sessions cleared"),
-            Err(error) => tracing::error!("clearing expired sessions failed: {error}"),
+        let store = store.clone();
+        // In a task of its own, so that a store which panics does not end the clearing for good.
+        let mut clearing = JoinSet::new();
+        clearing.spawn(async move { clear_expired(&store).await });
+        match clearing.join_next().await {
+            Some(Ok(Ok(0))) | None => {}
+            Some(Ok(Ok(cleared))) => tracing::info!(cleared, "expired sessions cleared"),
+            Some(Ok(Err(error))) => tracing::error!("clearing expired sessions failed: {error}"),
+            Some(Err(panic)) => tracing::error!("clearing expired sessions failed: {panic}"),
         }
     }
 }

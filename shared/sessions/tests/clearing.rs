@@ -21,6 +21,7 @@ type Result<T> = std::result::Result<T, StoreError>;
 enum Step {
     Deletes(u64),
     Fails,
+    Panics,
     NeverEnds,
 }
 
@@ -63,6 +64,7 @@ impl Store for Scripted {
         match step.unwrap_or(Step::Deletes(0)) {
             Step::Deletes(deleted) => Ok(deleted),
             Step::Fails => Err(StoreError::Backend("the cable is out".to_owned())),
+            Step::Panics => panic!("the store has a bug"),
             Step::NeverEnds => std::future::pending().await,
         }
     }
@@ -160,6 +162,21 @@ async fn a_step_that_fails_is_logged_and_tried_again_in_the_next_period() {
     assert!(failures[0].contains("the cable is out"), "{failures:?}");
     let told = logged(Level::INFO);
     assert!(told.len() == 1 && told[0].contains("cleared=1"), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_panics_is_logged_and_does_not_end_the_clearing() {
+    let (store, mut limits) = Scripted::new([Step::Panics, Step::Deletes(1)]);
+    listen();
+    let clearing = Clearing::start(store, HOUR);
+
+    for _ in 0..3 {
+        assert!(limits.recv().await.is_some());
+    }
+    clearing.stop().await;
+
+    assert_eq!(logged(Level::ERROR).len(), 1, "{:?}", logged(Level::ERROR));
+    assert_eq!(logged(Level::INFO).len(), 1, "{:?}", logged(Level::INFO));
 }
 
 #[tokio::test(start_paused = true)]

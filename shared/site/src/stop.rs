@@ -1,4 +1,4 @@
-//! The signals that end a server, and its end whatever still blocks.
+//! The signals that end a server, and its end, also if something still blocks.
 
 use std::{process, thread, time::Duration};
 

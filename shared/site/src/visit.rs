@@ -1,4 +1,4 @@
-//! Does somebody look at the page that this request asks for?
+//! Is there a visitor who looks at the page that this request asks for?
 
 use std::convert::Infallible;
 
@@ -11,7 +11,7 @@ use axum::{
 const PURPOSE: [HeaderName; 2] =
     [HeaderName::from_static("sec-purpose"), HeaderName::from_static("purpose")];
 
-/// Is this request a visit: a GET for somebody who looks at the page? Take it to count visits.
+/// Is this request a visit: a GET for a visitor who looks at the page? Take it to count visits.
 ///
 /// - HEAD asks how a page is without asking for the page (RFC 9110 section 9.3.2), and axum sends
 ///   it to the handler of GET.

@@ -177,7 +177,7 @@ impl Session {
         })
     }
 
-    /// Stores the session with its changes, whatever other requests do at the same time, and
+    /// Stores the session with its changes, also while other requests write to it, and
     /// returns the record that is in the store now.
     async fn write(&self) -> Result<Record, Error> {
         let flushes = self.access().flushes;

@@ -235,7 +235,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Error::Missing`] if there is none.
+    /// [`Error::Missing`] if the mark is not there.
     pub fn delete_test_cookie(&self) -> Result<(), Error> {
         let (key, _) = TEST_COOKIE;
         self.remove(key).map(drop).ok_or_else(|| Error::Missing { key: key.to_owned() })

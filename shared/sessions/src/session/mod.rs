@@ -183,7 +183,7 @@ impl Session {
     }
 
     /// May the response differ from visitor to visitor? It may if the handler has looked, if the
-    /// session could not be loaded, and if somebody still has it: a body that is being streamed.
+    /// session could not be loaded, and if a clone is still held: by a body that is being streamed.
     pub(crate) fn may_differ_by_visitor(&self) -> bool {
         let is_kept = Arc::strong_count(&self.0) > 1;
         let is_loaded = self.0.loaded.initialized();

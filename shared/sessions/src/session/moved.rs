@@ -47,7 +47,7 @@ fn milliseconds(moment: OffsetDateTime) -> i64 {
 }
 
 /// Stores hold hashes, so that a copy of one shows no id. In the note, the new id is masked with
-/// bytes that only somebody who has the old id can compute. Masking twice gives the id back.
+/// bytes that take the old id to compute. Masking twice gives the id back.
 fn mask(old: &Id, new: &Id) -> Id {
     let hash = Sha256::new().chain_update(MOVED).chain_update(old.0.to_le_bytes()).finalize();
     let (bytes, _) = hash.split_first_chunk().expect("SHA-256 has 32 bytes");

@@ -76,7 +76,12 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    fn with_capacity(capacity: usize) -> Self {
+    /// A store for so many bytes of session data, measured as JSON; the default is 64 MiB.
+    ///
+    /// ```
+    /// let store = sessions::MemoryStore::with_capacity(1024 * 1024);
+    /// ```
+    pub fn with_capacity(capacity: usize) -> Self {
         let (kept, expiry_dates) = (HashMap::new(), BTreeSet::new());
         MemoryStore(Arc::new(Mutex::new(Memory { kept, expiry_dates, size: 0, capacity })))
     }

@@ -139,7 +139,7 @@ pub enum Outcome {
 /// if a stored record cannot be read.
 #[async_trait]
 pub trait Store: fmt::Debug + Send + Sync + 'static {
-    /// The record and its version, or `None` if there is none or it has expired.
+    /// The record and its version, or `None` if the record is missing or has expired.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

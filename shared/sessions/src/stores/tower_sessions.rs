@@ -212,12 +212,12 @@ impl<S: Store> SessionStore for ForTowerSessions<S> {
         Ok(())
     }
 
-    /// Stores the record, whatever was there before.
+    /// Stores the record over what was there before.
     async fn save(&self, record: &Record) -> Result<()> {
         let mut is_taken = false;
         loop {
             let outcome = match self.0.load(&record.id).await {
-                // Whatever version it has: that layer knows none, so the last write wins.
+                // In any version: that layer knows no versions, so the last write wins.
                 Ok(Some((_, version))) => self.0.compare_and_swap(version, record).await?,
                 Ok(None) if !is_taken => self.0.create(record).await?,
                 // The id is taken, and yet nothing is found: what is there has expired. Or it

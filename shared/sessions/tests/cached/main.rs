@@ -301,7 +301,7 @@ async fn another_server_shows_a_session_that_was_ended_until_it_tries_to_change_
     assert_eq!(visitor.get("/there").await.body(), "mini");
     let cookie = cookie_of(visitor);
     visitor.post("/here/sign-out", &[]).await;
-    // Somebody who has copied the cookie, or a tab whose request was on its way.
+    // A thief who has copied the cookie, or a tab whose request was on its way.
     let mut late = visitor.private_window();
 
     let page = get_with_cookie(&mut late, "/here", &cookie).await;
@@ -329,7 +329,7 @@ async fn an_id_that_another_server_moved_away_from_changes_nothing_in_the_sessio
     let page = post_with_cookie(&mut attacker, "/there/car", &planted, "wheels=stolen").await;
 
     assert_eq!(page.status(), StatusCode::CONFLICT);
-    assert_no_cookie(page, "the new id is not for everybody");
+    assert_no_cookie(page, "the new id is not for a stranger");
     let keys = visitor.post("/here/keys", &[]).await.body().to_owned();
     assert!(!keys.contains("wheels"), "{keys}");
 }

@@ -2,7 +2,7 @@
 //!
 //! | file | what it asks |
 //! |---|---|
-//! | `secret.rs` | does anybody but the server read or write it? |
+//! | `secret.rs` | can only the server read and write it? |
 //! | `keys.rs` | which keys encrypt, and which open? |
 //! | `promises.rs` | which of the promises hold? |
 //! | `no_promises.rs` | which do not, so that the documentation can point at them? |

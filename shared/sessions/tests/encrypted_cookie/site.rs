@@ -185,7 +185,7 @@ pub async fn car_in(site: &Browser, value: impl AsRef<[u8]>) -> String {
     shown(site, "/", value).await.body().to_owned()
 }
 
-/// A POST with this cookie, whatever the browser keeps.
+/// A POST with this cookie, and not those that the browser keeps.
 pub async fn post_with(visitor: &mut Browser, path: &str, value: &str, form: &'static str) {
     let request = Request::post(path)
         .header("cookie", format!("sessionid={value}"))

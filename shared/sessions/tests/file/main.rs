@@ -17,12 +17,8 @@ mod rights;
 use std::{collections::HashSet, fs, path::Path};
 
 use browser::Browser;
-use helpers::{
-    MADE_UP, assert_removed, fresh_folder, garage, get_with_cookie, id_of, listen, logged,
-    open_folder, record, stored, the_file,
-};
+use helpers::{MADE_UP, fresh_folder, garage, get_with_cookie, id_of, open_folder, record, stored};
 use sessions::{Outcome, Record, Store as _, StoreError};
-use tracing::Level;
 
 /// What the store says, without the folder around its own, so that a test can tell it whole.
 #[track_caller]
@@ -76,42 +72,6 @@ async fn a_log_of_the_store_shows_the_folder_and_nothing_else() {
     let store = open_folder(&folder).await;
     let expected = format!("FileStore {{ folder: {folder:?}, .. }}");
     assert_eq!(format!("{store:?}"), expected);
-}
-
-#[tokio::test]
-async fn a_file_that_holds_no_record_is_an_empty_session_and_a_warning() {
-    let valid = r#"{"version":1,"expiry_date":4070908800,"data":{"my_car":"mini"}}"#;
-    for spoilt in [
-        b"" as &[u8],
-        &valid.as_bytes()[..40],
-        &[valid.as_bytes(), b"}"].concat(),
-        b"\xff\xfe",
-        b"[]",
-        br#"{"version":1,"expiry_date":4070908800,"data":["my_car"]}"#,
-        br#"{"version":-1,"expiry_date":4070908800,"data":{}}"#,
-        br#"{"version":1,"expiry_date":9223372036854775807,"data":{}}"#,
-        br#"{"version":1,"data":{"my_car":"mini"}}"#,
-    ] {
-        let (_around, folder) = fresh_folder();
-        let mut visitor = Browser::open(garage(open_folder(&folder).await));
-        visitor.post("/car", &[("my_car", "mini")]).await;
-        let id = id_of(&visitor);
-        fs::write(the_file(&folder), spoilt).expect("it is spoilt");
-        listen();
-
-        let of = String::from_utf8_lossy(spoilt);
-        let page = visitor.get("/").await;
-        assert_eq!((page.status().as_u16(), page.body()), (200, "no car"), "{of}");
-        assert_removed(page, &of);
-        let warnings = logged(Level::WARN);
-        assert_eq!(warnings.len(), 1, "{of}: {warnings:?}");
-        assert!(warnings[0].contains("cannot be read"), "{of}: {warnings:?}");
-        assert!(!warnings[0].contains(&id.to_string()), "{of}: {warnings:?}");
-
-        visitor.post("/car", &[("my_car", "beetle")]).await;
-        assert_ne!(id_of(&visitor), id, "{of}");
-        assert_eq!(visitor.get("/").await.body(), "beetle", "{of}");
-    }
 }
 
 #[tokio::test]

@@ -40,12 +40,12 @@ pub fn cookie_of(visitor: &Browser) -> String {
     format!("sessionid={}", visitor.cookie("sessionid").expect("a session cookie"))
 }
 
-/// A GET with this `Cookie` header, whatever the browser keeps.
+/// A GET with this `Cookie` header, and not the cookies that the browser keeps.
 pub async fn get_with_cookie<'a>(visitor: &'a mut Browser, path: &str, cookie: &str) -> &'a Page {
     visitor.get_with(path, &[("cookie", cookie.as_bytes())]).await
 }
 
-/// A POST with this `Cookie` header, whatever the browser keeps. A cookie that it sets is kept.
+/// A POST with this `Cookie` header, and not the cookies that the browser keeps. A cookie that it sets is kept.
 pub async fn post_with_cookie<'a>(
     visitor: &'a mut Browser,
     path: &str,

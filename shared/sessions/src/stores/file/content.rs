@@ -41,8 +41,8 @@ pub(super) fn decode(id: &Id, json: &[u8]) -> Result<(Record, Version)> {
     Ok((Record { id: *id, data: data.into_owned(), expiry_date }, Version(version)))
 }
 
-/// Whether the record in such a file has expired. One that cannot be decoded has no date: somebody
-/// may want to look at it.
+/// Whether the record in such a file has expired. One that cannot be decoded has no date: an
+/// administrator may want to look at it.
 pub(super) fn has_expired(json: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Date {

@@ -38,7 +38,7 @@ use locks::Locks;
 /// can read the files (mode 0600), and the folder if the store has made it (0700).
 ///
 /// A save writes a new file next to the old one, waits until the disk has it, and then gives it the
-/// old one's name. Whatever happens meanwhile, also a power cut, the session is the old one or the
+/// old one's name. Even after a power cut, the session is the old one or the
 /// new one. Each save waits for the disk twice and shares that wait with no other, so expect fewer
 /// visits per second than from [`SqliteStore`](crate::SqliteStore).
 ///

@@ -41,7 +41,7 @@ const SCHEMA: &str = "
 /// A store in a PostgreSQL database, exact also when several web servers use it.
 ///
 /// The sessions are in the table `session`, which [`PostgresStore::open`] creates. They survive
-/// whatever the database survives: PostgreSQL answers a write when its disk has it, unless its
+/// what the database survives: PostgreSQL answers a write when its disk has it, unless its
 /// setting `synchronous_commit` was turned off.
 ///
 /// Whether a session has expired is told by the clock of the web server that asks, and not by the

@@ -354,3 +354,22 @@ fn json(values: impl IntoIterator<Item: Serialize>) -> String {
     let values: Vec<_> = values.into_iter().collect();
     serde_json::to_string(&values).expect("hashes, texts and numbers are JSON")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_starts_again() {
+        let starts = Arc::new(AtomicU32::new(0));
+        let counted = starts.clone();
+        keep_running(move || {
+            let start = counted.fetch_add(1, Relaxed);
+            async move { assert_ne!(start, 0, "the first one panics") }
+        })
+        .await;
+        assert_eq!(starts.load(Relaxed), 2);
+    }
+}
