@@ -115,15 +115,15 @@ impl Session {
     /// the old one opens nothing any more.
     pub(crate) fn abandon(&self) -> CookieChange {
         let state = self.0.state.lock();
-        let (was_flushed, is_new_id) = (state.flushes > 0, state.is_new_id);
-        let saved = state.id.map(|id| self.record(id, state.data.stored().clone()));
+        let was_flushed = state.flushes > 0;
+        let is_unknown = state.is_new_id && self.0.content.outlives_the_response();
+        let unknown = state.id.filter(|_| is_unknown);
+        let saved = unknown.map(|id| self.record(id, state.data.stored().clone()));
         drop(state);
         match saved {
-            Some(saved) if is_new_id && self.0.content.outlives_the_response() => {
-                self.renewal(&saved)
-            }
-            _ if was_flushed => self.removal(),
-            _ => CookieChange::Leave,
+            Some(saved) => self.renewal(&saved),
+            None if was_flushed => self.removal(),
+            None => CookieChange::Leave,
         }
     }
 
