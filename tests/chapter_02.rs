@@ -3,9 +3,10 @@
 use axum::http::StatusCode;
 use browser::Browser;
 use insta::assert_snapshot;
+use tower_sessions::MemoryStore;
 
 fn open() -> Browser {
-    Browser::open(chapter_2::app())
+    Browser::open(chapter_2::app(MemoryStore::default()))
 }
 
 async fn with_a_car(my_car: &str) -> Browser {
@@ -173,7 +174,7 @@ async fn a_hostile_name_is_shown_as_text_and_never_as_markup() {
 
 #[tokio::test]
 async fn a_name_that_is_too_long_is_refused_in_words_and_not_stored() {
-    let mut visitor = Browser::open(chapter_2::app());
+    let mut visitor = Browser::open(chapter_2::app(MemoryStore::default()));
     visitor.post("/car", &[("my_car", &"m".repeat(41))]).await;
     assert_eq!(visitor.page().status(), 400);
     assert!(visitor.page().text().contains("40 characters at most"), "{}", visitor.page().text());
@@ -185,7 +186,7 @@ async fn a_name_that_is_too_long_is_refused_in_words_and_not_stored() {
 
 #[tokio::test]
 async fn a_form_that_does_not_fit_is_a_sentence_for_visitors() {
-    let mut visitor = Browser::open(chapter_2::app());
+    let mut visitor = Browser::open(chapter_2::app(MemoryStore::default()));
     visitor.post("/car", &[("colour", "red")]).await;
     assert_eq!(visitor.page().status(), 422);
     let page = visitor.page().text();

@@ -2,10 +2,11 @@
 
 use browser::Browser;
 use insta::assert_snapshot;
+use tower_sessions::MemoryStore;
 
 /// Presses one button and looks at the next request's page.
 async fn press(button: &str, save_every_request: bool) -> Browser {
-    let mut visitor = Browser::open(chapter_3::app(save_every_request));
+    let mut visitor = Browser::open(chapter_3::app(MemoryStore::default(), save_every_request));
     visitor.get("/").await;
     visitor.take_transcript();
     visitor.post(button, &[]).await;
@@ -59,12 +60,12 @@ async fn the_lost_change_leaves_what_was_kept_before() {
 
 #[tokio::test]
 async fn the_switch_of_the_program_switches_the_fourth_button_on() {
-    let mut off = Browser::open(chapter_3::app(false));
+    let mut off = Browser::open(chapter_3::app(MemoryStore::default(), false));
     off.get("/").await;
     assert_eq!(off.page().texts("button[disabled]"), ["Save on every request"]);
     assert!(off.page().text().contains("--save-every-request"));
 
-    let mut on = Browser::open(chapter_3::app(true));
+    let mut on = Browser::open(chapter_3::app(MemoryStore::default(), true));
     on.get("/").await;
     assert_eq!(on.page().texts("form[action='/inside'] button").len(), 2);
     assert!(!on.page().has("button[disabled]"));
@@ -73,7 +74,7 @@ async fn the_switch_of_the_program_switches_the_fourth_button_on() {
 #[tokio::test]
 async fn looking_saves_nothing_and_a_newcomer_gets_no_session_even_when_every_request_saves() {
     for save_every_request in [false, true] {
-        let mut visitor = Browser::open(chapter_3::app(save_every_request));
+        let mut visitor = Browser::open(chapter_3::app(MemoryStore::default(), save_every_request));
         visitor.get("/").await;
         assert!(visitor.page().set_cookies().is_empty());
     }
@@ -85,7 +86,7 @@ async fn looking_saves_nothing_and_a_newcomer_gets_no_session_even_when_every_re
 
 #[tokio::test]
 async fn made_up_wheels_in_the_address_are_refused() {
-    let mut visitor = Browser::open(chapter_3::app(false));
+    let mut visitor = Browser::open(chapter_3::app(MemoryStore::default(), false));
     let page = visitor.get("/?saw=%3Cscript%3Ealert(1)%3C/script%3E").await;
     assert_eq!(page.status(), 400);
     assert!(!page.has("script"), "{}", page.body());

@@ -7,5 +7,7 @@ use site::{Parser, ServerOptions};
 #[tokio::main]
 async fn main() -> ExitCode {
     let tries = ["reload the page", "curl -i --cookie visits=999999 {address}"];
-    ServerOptions::parse().serve(chapter_1::app(), &tries).await
+    let options = ServerOptions::parse();
+    let app = options.inspector().watch(chapter_1::app());
+    options.serve(app, &tries).await
 }

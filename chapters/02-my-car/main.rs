@@ -3,9 +3,13 @@
 use std::process::ExitCode;
 
 use site::{Parser, ServerOptions};
+use tower_sessions::MemoryStore;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let tries = ["set a car, then open a private window", "curl -i {address}/car"];
-    ServerOptions::parse().serve(chapter_2::app(), &tries).await
+    let options = ServerOptions::parse();
+    let inspector = options.inspector();
+    let app = inspector.watch(chapter_2::app(inspector.store(MemoryStore::default())));
+    options.serve(app, &tries).await
 }

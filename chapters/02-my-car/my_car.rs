@@ -17,8 +17,7 @@ use axum::{
 use serde::Deserialize;
 use site::Form;
 use tower_sessions::{
-    MemoryStore, Session, SessionManagerLayer, SessionStore, cookie::SameSite, session,
-    session_store,
+    Session, SessionManagerLayer, SessionStore, cookie::SameSite, session, session_store,
 };
 
 const MY_CAR: &str = "my_car";
@@ -26,9 +25,9 @@ const MY_CAR: &str = "my_car";
 /// Characters.
 const LONGEST_NAME: usize = 40;
 
-/// The whole chapter. Its sessions are kept in memory: they go when the program ends.
-pub fn app() -> Router {
-    let store = MemoryStore::default();
+/// The whole chapter. `store` keeps the sessions: the program has one in memory, which goes when
+/// the program ends.
+pub fn app<S: SessionStore + Clone>(store: S) -> Router {
     let sessions = SessionManagerLayer::new(store.clone())
         // A browser sends a host's cookies to each of its ports. Under one name, two of these
         // programs would take each other's session away.
@@ -47,7 +46,7 @@ pub fn app() -> Router {
         .route("/car/or-mini", get(car_or_mini))
         .route("/car/known", get(is_car_known))
         .route("/car/delete", post(delete_car))
-        .route("/everything", get(list_everything))
+        .route("/everything", get(list_everything::<S>))
         .route("/everything/clear", post(clear_everything))
         .with_state(store)
         .layer(sessions);
@@ -95,9 +94,9 @@ async fn delete_car(session: Session) -> Result<Redirect, Problem> {
     Ok(Redirect::to("/"))
 }
 
-async fn list_everything(
+async fn list_everything<S: SessionStore>(
     session: Session,
-    State(store): State<MemoryStore>,
+    State(store): State<S>,
 ) -> Result<Everything, Problem> {
     // tower-sessions looks values up by key only. To see them all, read what the store holds.
     let record = match session.id() {

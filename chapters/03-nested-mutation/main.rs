@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use tower_sessions::MemoryStore;
 
 /// A change inside a value, and the modified flag that saves it.
 #[derive(Parser)]
@@ -21,5 +22,8 @@ async fn main() -> ExitCode {
         false => "press the first three buttons, then start with --save-every-request",
         true => "press the fourth button, then the first",
     };
-    options.server.serve(chapter_3::app(options.save_every_request), &[hint]).await
+    let inspector = options.server.inspector();
+    let store = inspector.store(MemoryStore::default());
+    let app = inspector.watch(chapter_3::app(store, options.save_every_request));
+    options.server.serve(app, &[hint]).await
 }

@@ -17,13 +17,13 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use site::Query;
 use tokio::sync::Mutex;
-use tower_sessions::{MemoryStore, Session, SessionManagerLayer, cookie::SameSite, session};
+use tower_sessions::{Session, SessionManagerLayer, SessionStore, cookie::SameSite, session};
 
 const MY_CAR: &str = "my_car";
 
 /// The whole chapter. With `save_every_request`, the flag no longer matters.
-pub fn app(save_every_request: bool) -> Router {
-    let sessions = SessionManagerLayer::new(MemoryStore::default())
+pub fn app(store: impl SessionStore + Clone, save_every_request: bool) -> Router {
+    let sessions = SessionManagerLayer::new(store)
         .with_name("chapter3")
         .with_secure(false)
         .with_same_site(SameSite::Lax)
@@ -89,13 +89,16 @@ pub async fn load_and_save(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let garage = Garage { my_car: session.get(MY_CAR).await?, modified: false };
+    let my_car: Option<Car> = session.get(MY_CAR).await?;
+    let garage = Garage { my_car: my_car.clone(), modified: false };
     let garage = SharedGarage::new(Mutex::new(garage));
     request.extensions_mut().insert(garage.clone());
 
     let response = next.run(request).await;
 
     let garage = garage.lock().await;
+    let (changed, modified) = (garage.my_car != my_car, garage.modified);
+    tracing::debug!(target: "session_state", changed, modified, "handler done");
     if let Some(my_car) = &garage.my_car
         && (garage.modified || save_every_request)
         && !response.status().is_server_error()
@@ -132,7 +135,7 @@ impl Garage {
 pub type SharedGarage = Arc<Mutex<Garage>>;
 
 /// A value with insides.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct Car {
     /// What the buttons change.
     pub wheels: Wheels,

@@ -29,9 +29,10 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let store = SqliteStore::open(&options.database).await?;
     let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
 
-    let app = chapter_4::app(library.clone(), store.clone());
+    let inspector = options.server.inspector();
+    let app = chapter_4::app(library.clone(), inspector.store(store.clone()));
     let tries = ["reload the page, restart the server, reload", "open a private window"];
-    let code = options.server.serve(app, &tries).await;
+    let code = options.server.serve(inspector.watch(app), &tries).await;
 
     // Now the one file holds everything: it can be copied.
     clearing.stop().await;

@@ -17,7 +17,9 @@ async fn main() -> ExitCode {
         "curl --location {address}/counter",
         "curl --location --cookie-jar jar --cookie jar {address}/counter",
     ];
-    let code = options.serve(chapter_5::app(store), &tries).await;
+    let inspector = options.inspector();
+    let app = inspector.watch(chapter_5::app(inspector.store(store)));
+    let code = options.serve(app, &tries).await;
     clearing.stop().await;
     code
 }

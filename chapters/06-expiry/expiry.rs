@@ -3,6 +3,8 @@
 //! Run: `just run chapter-6`
 //! Try: choose 60 idle seconds, and for a minute do nothing but reload.
 
+use std::sync::Arc;
+
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
@@ -13,7 +15,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::Deserialize;
-use sessions::{Error, Expiry, Session, SessionLayer, SqliteStore, Store};
+use sessions::{Error, Expiry, Session, SessionLayer, Store};
 use site::Form;
 use time::{
     Duration, OffsetDateTime, PrimitiveDateTime, format_description::StaticFormatDescription,
@@ -32,7 +34,7 @@ const PAGE_DATE: StaticFormatDescription =
     format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
 
 /// The whole chapter. With `save_every_request`, reading counts as activity.
-pub fn app(store: SqliteStore, save_every_request: bool) -> Router {
+pub fn app(store: impl Store + Clone, save_every_request: bool) -> Router {
     let sessions = SessionLayer::builder(store.clone())
         .cookie_name("chapter6")
         .save_every_request(save_every_request)
@@ -46,7 +48,7 @@ pub fn app(store: SqliteStore, save_every_request: bool) -> Router {
         .route("/expiry/idle", post(end_when_idle))
         .route("/expiry/date", post(end_at_date))
         .route("/expiry/default", post(end_by_default))
-        .with_state(AppState { store, save_every_request })
+        .with_state(AppState { store: Arc::new(store), save_every_request })
         .layer(sessions);
     site::with_look(routes)
 }
@@ -112,7 +114,7 @@ fn in_words(date: OffsetDateTime) -> String {
 
 #[derive(Clone)]
 struct AppState {
-    store: SqliteStore,
+    store: Arc<dyn Store>,
     save_every_request: bool,
 }
 

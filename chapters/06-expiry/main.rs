@@ -44,12 +44,13 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
     let store = open(&options.database).await?;
     let clearing = Clearing::start(store.clone(), Duration::from_secs(60));
 
-    let app = chapter_6::app(store.clone(), options.save_every_request);
+    let inspector = options.server.inspector();
+    let app = chapter_6::app(inspector.store(store.clone()), options.save_every_request);
     let tries = [
         "choose 60 idle seconds, and for a minute do nothing but reload",
         "cargo run -p chapter-6 -- clear-expired",
     ];
-    let code = options.server.serve(app, &tries).await;
+    let code = options.server.serve(inspector.watch(app), &tries).await;
 
     clearing.stop().await;
     store.close().await;

@@ -1,6 +1,6 @@
 //! Serves chapter 7. Run: `just run chapter-7 --store memory`
 
-use std::{env, error::Error, path::PathBuf, process::ExitCode};
+use std::{env, error::Error, path::PathBuf, process::ExitCode, sync::Arc};
 
 use catalog::Catalog;
 use chapter_7::StoreUrl;
@@ -40,12 +40,15 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let library = Catalog::open(&options.database).await?;
     let sessions = chapter_7::open(&url, keys.as_deref()).await?;
 
-    let app = chapter_7::app(library.clone(), &url, sessions.layer.clone());
+    let inspector = options.server.inspector();
+    let watched = inspector.clone();
+    let layer = sessions.layer.clone().map_store(move |store| Arc::new(watched.store(store)));
+    let app = chapter_7::app(library.clone(), &url, layer);
     let tries = [
         "restart the server, reload",
         "start a second server with the same --store, and go to both",
     ];
-    let code = options.server.serve(app, &tries).await;
+    let code = options.server.serve(inspector.watch(app), &tries).await;
 
     sessions.close().await;
     library.close().await;

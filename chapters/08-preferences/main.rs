@@ -34,13 +34,14 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let store = SqliteStore::open(&options.database).await?;
     let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
 
-    let app = chapter_8::app(library.clone(), store.clone(), NOTICE);
+    let inspector = options.server.inspector();
+    let app = chapter_8::app(library.clone(), inspector.store(store.clone()), NOTICE);
     let tries = [
         "ask for 20 books a page, in the dark, at {address}/preferences",
         "forbid cookies for this site, and ask again",
         "dismiss the notice, then change its number in main.rs and start again",
     ];
-    let code = options.server.serve(app, &tries).await;
+    let code = options.server.serve(inspector.watch(app), &tries).await;
 
     clearing.stop().await;
     store.close().await;

@@ -44,7 +44,9 @@ async fn serve(options: Options) -> Result<ExitCode, StoreError> {
 
     let pause = if options.until_enter { until_enter() } else { so_long(options.slow) };
     let tries = ["add a book slowly in one tab, and two quickly in another"];
-    let code = options.server.serve(chapter_9::app(store.clone(), pause), &tries).await;
+    let inspector = options.server.inspector();
+    let app = inspector.watch(chapter_9::app(inspector.store(store.clone()), pause));
+    let code = options.server.serve(app, &tries).await;
 
     clearing.stop().await;
     store.close().await;

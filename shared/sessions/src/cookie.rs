@@ -57,6 +57,36 @@ impl CookieContent for IdCookie {
     }
 }
 
+/// As another content, with something around the store.
+pub(crate) struct Mapped<F> {
+    pub content: Arc<dyn CookieContent>,
+    pub around: F,
+}
+
+impl<F> CookieContent for Mapped<F>
+where
+    F: Fn(Arc<dyn Store>) -> Arc<dyn Store> + Send + Sync,
+{
+    fn open(&self, values: &[String]) -> (Arc<dyn Store>, Vec<Id>) {
+        let (store, ids) = self.content.open(values);
+        ((self.around)(store), ids)
+    }
+
+    fn value(&self, record: &Record) -> String {
+        self.content.value(record)
+    }
+
+    fn outlives_the_response(&self) -> bool {
+        self.content.outlives_the_response()
+    }
+}
+
+impl<F> fmt::Debug for Mapped<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Mapped").field(&self.content).finish()
+    }
+}
+
 /// The values of all cookies of this name, in the order in which they came.
 ///
 /// The rules are those of RFC 6265 sections 4.1.1 and 5.4: pairs are separated by semicolons, only

@@ -25,7 +25,7 @@ use crate::{
     Session, Store,
     builder::Builder,
     config::Config,
-    cookie::{self, CookieContent, IdCookie},
+    cookie::{self, CookieContent, IdCookie, Mapped},
 };
 
 /// Gives every request to the routes within it a [`Session`].
@@ -101,6 +101,28 @@ impl SessionLayer {
 
     pub(crate) fn with_config(content: impl CookieContent + 'static, config: Config) -> Self {
         SessionLayer { content: Arc::new(content), config: Arc::new(config) }
+    }
+
+    /// The same layer, with something around its store: for example a store that counts what it is
+    /// asked, and asks the one within.
+    ///
+    /// An encrypted cookie counts as a store that holds one session, for one request.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use sessions::{MemoryStore, SessionLayer, Store};
+    ///
+    /// // Put your own store around `store` here.
+    /// let around = |store: Arc<dyn Store>| store;
+    /// let layer = SessionLayer::new(MemoryStore::default()).map_store(around);
+    /// ```
+    #[must_use]
+    pub fn map_store(
+        self,
+        around: impl Fn(Arc<dyn Store>) -> Arc<dyn Store> + Send + Sync + 'static,
+    ) -> Self {
+        let content = Arc::new(Mapped { content: self.content, around });
+        SessionLayer { content, config: self.config }
     }
 
     /// A session outside of a request, for a command or a background job: the one under this id,
@@ -215,6 +237,7 @@ async fn finish(
     // A clone may live on in a task or in the body. From here on it has to save its own changes:
     // what it inserts while the commit waits for the store would be lost without a word.
     session.respond();
+    session.log_state();
     let committed = match response.status().is_server_error() {
         true => Ok(session.abandon()),
         false => session.commit().await,

@@ -183,7 +183,7 @@ pub use clearing::{Clearing, clear_expired};
 pub use config::{Misconfigured, Secure};
 pub use error::Error;
 pub use layer::{SessionLayer, SessionService};
-pub use session::{Session, ValueMut};
+pub use session::{Session, ValueMut, moved::to as moved_to};
 #[cfg(feature = "cached")]
 pub use stores::Cached;
 #[cfg(feature = "file")]

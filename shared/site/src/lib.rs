@@ -18,6 +18,9 @@
 //! # app();
 //! ```
 
+// Templates say `site::is_watching()`, and those of this crate extend the same base.
+extern crate self as site;
+
 mod connections;
 mod extract;
 mod look;
@@ -25,6 +28,7 @@ mod serve;
 mod stop;
 mod visit;
 
+pub use ::inspector::{Inspector, is_watching};
 pub use clap::Parser;
 pub use extract::{Form, Path, Query, Rejection};
 pub use look::{BODY_LIMIT, BODY_TIME, server_error, unavailable, with_look};

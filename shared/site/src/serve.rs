@@ -5,13 +5,15 @@ use std::{
     io::{self, ErrorKind, IsTerminal, Write},
     net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
+    sync::OnceLock,
 };
 
 use axum::Router;
 use clap::Parser;
+use inspector::Inspector;
 use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, Layer, prelude::*, registry};
 
 use crate::{connections, stop::told_to_stop};
 
@@ -21,9 +23,24 @@ pub struct ServerOptions {
     /// Listen on this port of 127.0.0.1; 0 takes any free one
     #[arg(long, env = "PORT", default_value_t = 3000)]
     port: u16,
+    /// Leave out /inspector, the pages that show what just happened
+    #[arg(long)]
+    no_inspector: bool,
+    #[arg(skip)]
+    inspector: OnceLock<Inspector>,
 }
 
 impl ServerOptions {
+    /// What shows the reader what just happened: put it around the app and its store. With
+    /// `--no-inspector` it does nothing. Each call returns the same one.
+    pub fn inspector(&self) -> Inspector {
+        let inspector = self.inspector.get_or_init(|| match self.no_inspector {
+            true => Inspector::off(),
+            false => Inspector::new(),
+        });
+        inspector.clone()
+    }
+
     /// Serves `app` on 127.0.0.1 until Ctrl-C or SIGTERM and returns the process's exit code.
     ///
     /// First it prints the address and `tries`, what the reader may try, in which `{address}`
@@ -44,7 +61,8 @@ impl ServerOptions {
     /// A port that is taken or not allowed is one line on the standard error output, with the
     /// remedy, and exit code 1.
     pub async fn serve(self, app: Router, tries: &[&str]) -> ExitCode {
-        log_to_stderr();
+        let inspector = self.inspector();
+        log_to_stderr(&inspector);
         let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let bound = TcpListener::bind(wanted).await;
         let (listener, address) = match bound.and_then(|it| Ok((it.local_addr()?, it))) {
@@ -53,8 +71,13 @@ impl ServerOptions {
         };
         // A reader of the address may press Ctrl-C at once.
         let told_to_stop = told_to_stop();
-        greet(address, tries);
-        connections::serve(listener, app, told_to_stop).await;
+        greet(address, tries, &inspector);
+        let stop = async {
+            let _ = told_to_stop.await;
+            // Its pages wait for news, and would hold up the end.
+            inspector.close();
+        };
+        connections::serve(listener, app, stop).await;
         ExitCode::SUCCESS
     }
 }
@@ -80,9 +103,12 @@ fn cannot_listen(address: SocketAddr, error: io::Error) -> String {
     }
 }
 
-fn greet(address: SocketAddr, tries: &[&str]) {
+fn greet(address: SocketAddr, tries: &[&str], inspector: &Inspector) {
     let address = format!("http://{address}");
     let mut lines = format!("Open {address} in a browser (Ctrl-C stops the server)\n");
+    if inspector.is_on() {
+        lines += &format!("See what just happened: {address}/inspector\n");
+    }
     for hint in tries {
         lines += &format!("Try: {}\n", hint.replace("{address}", &address));
     }
@@ -90,12 +116,14 @@ fn greet(address: SocketAddr, tries: &[&str]) {
     let _ = io::stdout().write_all(lines.as_bytes());
 }
 
-fn log_to_stderr() {
+fn log_to_stderr(inspector: &Inspector) {
     let filter =
         EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     // The codes for colours would be noise in a file. On a terminal, `NO_COLOR` decides.
     let log = if io::stderr().is_terminal() { log } else { log.with_ansi(false) };
+    let events = inspector.is_on().then(inspector::events);
+    let log = registry().with(log.with_filter(filter)).with(events);
     // An error means that somebody, a test for example, already set a log up: theirs is fine.
     let _ = log.try_init();
 }

@@ -135,6 +135,19 @@ impl Session {
         }
     }
 
+    /// What the handler has left: was the session looked at, is it to be saved, is it another one
+    /// than was loaded? A change through `get_mut` without the flag is `changed` and not `modified`.
+    pub(crate) fn log_state(&self) {
+        let state = self.0.state.lock();
+        tracing::debug!(
+            accessed = state.accessed,
+            modified = state.modified || state.cycle,
+            changed = state.data.has_changes(),
+            always_save = self.0.config.save_every_request,
+            "handler done"
+        );
+    }
+
     /// From now on, nothing is saved by itself.
     pub(crate) fn respond(&self) {
         self.0.state.lock().responded = true;

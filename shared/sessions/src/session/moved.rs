@@ -29,8 +29,19 @@ pub(crate) fn note(old: &Id, new: &Id) -> Record {
     Record { id: *old, data, expiry_date: now + STAYS }
 }
 
-/// The id that the session has moved to, if this record is a note.
-pub(crate) fn to(record: &Record) -> Option<Id> {
+/// The id that the session has moved to, if this record is the note that it left under its old id.
+///
+/// For tools that look into a store. The framework follows the note by itself.
+///
+/// ```
+/// use sessions::{Id, Record, moved_to};
+/// use time::OffsetDateTime;
+///
+/// let (id, expiry_date) = (Id::default(), OffsetDateTime::now_utc());
+/// let record = Record { id, data: Default::default(), expiry_date };
+/// assert_eq!(moved_to(&record), None);
+/// ```
+pub fn to(record: &Record) -> Option<Id> {
     let masked = record.data.get(MOVED)?["to"].as_str()?.parse().ok()?;
     Some(mask(&record.id, &masked))
 }
