@@ -65,6 +65,8 @@ const STORIES: &[Story] = stories![
     stories::the_usual_basket_loses_what_another_window_added,
     stories::the_exact_basket_keeps_what_both_windows_added,
     stories::signing_out_holds_against_a_window_that_is_late,
+    stories::the_inspector_shows_by_itself_what_another_window_does,
+    stories::the_inspector_shows_two_tabs_beside_each_other,
     stories::the_pages_are_dark_for_who_prefers_that,
     keyboard::every_link_and_button_is_reached_in_order_and_shows_it,
     keyboard::a_car_is_set_by_keyboard_alone,
@@ -82,6 +84,7 @@ const NEEDING_AXE: &[Story] = stories![
     accessibility::chapter_7_is_for_everybody,
     accessibility::chapter_8_is_for_everybody,
     accessibility::chapter_9_is_for_everybody,
+    accessibility::the_inspector_is_for_everybody,
 ];
 
 /// Not a test: it makes the pictures.

@@ -188,6 +188,16 @@ pub async fn chapter_9_is_for_everybody() {
     inspect(&late).await;
 }
 
+pub async fn the_inspector_is_for_everybody() {
+    let mut site = Site::open_with(9, &["--until-enter"]);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    // Nothing yet, and then two tabs at once.
+    inspect_all(&window, &["/inspector", "/inspector/7"]).await;
+    let window = stories::add_in_two_windows(&mut site, &visitor, "/usual").await;
+    inspect_all(&window, &["/inspector", "/inspector/3"]).await;
+}
+
 /// Looks at the pages at these addresses.
 async fn inspect_all(window: &Window, paths: &[&str]) {
     for path in paths {

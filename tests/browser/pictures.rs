@@ -55,6 +55,7 @@ pub async fn screenshots() {
 async fn pictures() -> Vec<Picture> {
     let visitor = Chromium::start().await;
     let mut pictures = Vec::new();
+    window.forget_cookies().await;
 
     let site = Site::open(1);
     let window = visitor.window(&site).await;
@@ -62,18 +63,31 @@ async fn pictures() -> Vec<Picture> {
         window.visit("/").await;
     }
     pictures.push(Picture::take("01-raw-cookies", &window, WIDTH).await);
+    let mut cookie = window.cookie("visits").await.expect("it is kept");
+    cookie.set_value("999999");
+    window.set_cookie(cookie).await;
+    window.visit("/").await;
+    pictures.push(inspected("01-inspector", &window, "GET /").await);
+    window.forget_cookies().await;
 
     let site = Site::open(2);
     let window = visitor.window(&site).await;
     window.visit("/").await;
     set_car(&window, "beetle").await;
     pictures.push(Picture::take("02-my-car", &window, WIDTH).await);
+    window.visit("/car").await;
+    pictures.push(inspected("02-inspector", &window, "GET /car").await);
+    window.forget_cookies().await;
 
     let site = Site::open(3);
     let window = visitor.window(&site).await;
     window.visit("/").await;
     window.press("Change inside").await;
     pictures.push(Picture::take("03-nested-mutation", &window, WIDTH).await);
+    window.press("Change and flag").await;
+    window.press("Change inside").await;
+    pictures.push(inspected("03-inspector", &window, "POST /inside").await);
+    window.forget_cookies().await;
 
     let site = Site::open(4);
     let window = visitor.window(&site).await;
@@ -82,12 +96,17 @@ async fn pictures() -> Vec<Picture> {
     }
     pictures.push(Picture::take("04-visit-counter", &window, WIDTH).await);
     pictures.push(Picture::take("local-library", &window, 1280).await);
+    pictures.push(inspected("04-inspector", &window, "GET /").await);
+    look_inside(&window, "GET /").await;
+    pictures.push(Picture::take("what-just-happened", &window, 1280).await);
 
     let refuser = Chromium::refusing_cookies().await;
     let site = Site::open(5);
     let window = refuser.window(&site).await;
     window.visit("/counter").await;
     pictures.push(Picture::take("05-test-cookie", &window, WIDTH).await);
+    pictures.push(inspected("05-inspector", &window, "GET /counter/check").await);
+    window.forget_cookies().await;
 
     let site = Site::open(6);
     let window = visitor.window(&site).await;
@@ -99,6 +118,8 @@ async fn pictures() -> Vec<Picture> {
     // What differs from run to run would make another picture of each.
     window.run(STOPPED_CLOCK).await;
     pictures.push(Picture::take("06-expiry", &window, WIDTH).await);
+    pictures.push(inspected("06-inspector", &window, "POST /expiry/idle").await);
+    window.forget_cookies().await;
 
     let site = Site::open_with(7, &["--store", "sqlite:sessions.sqlite"]);
     let window = visitor.window(&site).await;
@@ -107,18 +128,65 @@ async fn pictures() -> Vec<Picture> {
     }
     window.run(THE_SAME_PROCESS).await;
     pictures.push(Picture::take("07-stores", &window, WIDTH).await);
+    pictures.push(inspected("07-inspector", &window, "GET /").await);
+    window.forget_cookies().await;
 
     let site = Site::open(8);
     let window = visitor.window(&site).await;
     window.visit("/books").await;
     pictures.push(Picture::take("08-preferences", &window, WIDTH).await);
+    window.visit("/preferences").await;
+    window.fill("per_page", "5").await;
+    window.press("Save").await;
+    pictures.push(inspected("08-inspector", &window, "POST /preferences").await);
+    window.forget_cookies().await;
 
     let mut site = Site::open_with(9, &["--until-enter"]);
     let window = add_in_two_windows(&mut site, &visitor, "/usual").await;
     pictures.push(Picture::take("09-two-tabs", &window, WIDTH).await);
+    pictures.push(inspected("09-inspector", &window, "POST /usual/add-slowly").await);
 
     pictures
 }
+
+/// The inspector's picture of the newest such request, without the list of requests beside it.
+async fn inspected(name: &'static str, window: &Window, request: &str) -> Picture {
+    look_inside(window, request).await;
+    window
+        .run("document.querySelector('.sidebar').remove(); document.body.style.display = 'block';")
+        .await;
+    Picture::take(name, window, 1100).await
+}
+
+/// Opens the newest such request in the inspector. What differs from run to run has a name.
+async fn look_inside(window: &Window, request: &str) {
+    // Its script would show the page anew.
+    window.block("*/inspector/script.js").await;
+    window.visit("/inspector").await;
+    let newest = format!(
+        "return [...document.querySelectorAll('nav a')].find(it =>
+            it.querySelector('.what').textContent.endsWith(' ' + {})).pathname",
+        serde_json::Value::from(request)
+    );
+    let path = window.run(&newest).await;
+    window.visit(path.as_str().expect("there was such a request")).await;
+    // A bar would make the page narrower, its picture smaller, and the bar needless.
+    window.run("document.documentElement.style.overflow = 'hidden'").await;
+    window.run(THE_SAME_NAMES).await;
+}
+
+const THE_SAME_NAMES: &str = "
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        texts.currentNode.data = texts.currentNode.data
+            .replace(/\\([\\w-]{4}…\\)/g, '(k3Jd…)')
+            .replace(/[\\d.]+ (ms|µs)/g, '1.2 ms')
+            .replace(/[\\d.]+ s after/, '4.0 s after')
+            .replace(/\\d\\d:\\d\\d:\\d\\d GMT/, '12:00:00 GMT')
+            .replace(/(Mon|Tue|Wed|Thu|Fri|Sat|Sun),/, 'Fri,')
+            .replace(/\\d\\d [A-Z][a-z]{2} \\d{4}/, '01 Jan 2027');
+    }
+";
 
 /// It is noon, and 10 of 30 minutes have passed.
 const STOPPED_CLOCK: &str = "

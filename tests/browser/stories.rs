@@ -444,6 +444,41 @@ pub async fn the_pages_are_dark_for_who_prefers_that() {
     }
 }
 
+pub async fn the_inspector_shows_by_itself_what_another_window_does() {
+    let site = Site::open(4);
+    let visitor = Chromium::start().await;
+    let inspector = visitor.window(&site).await;
+    let window = visitor.window(&site).await;
+    inspector.visit("/inspector").await;
+    assert!(inspector.text("main").await.contains("Nothing yet."));
+
+    window.visit("/").await;
+    inspector.wait_for("#request-1[aria-current]").await;
+    assert_eq!(inspector.heading().await, "GET /");
+
+    // One that was opened stays, and the list goes on.
+    inspector.visit("/inspector/1").await;
+    window.visit("/?again").await;
+    inspector.wait_for("#request-2").await;
+    assert_eq!(inspector.heading().await, "GET /");
+    window.follow("What just happened").await;
+    assert_eq!(window.heading().await, "GET /?again");
+}
+
+pub async fn the_inspector_shows_two_tabs_beside_each_other() {
+    let mut site = Site::open_with(9, &["--until-enter"]);
+    let visitor = Chromium::start().await;
+    let window = add_in_two_windows(&mut site, &visitor, "/usual").await;
+
+    window.visit("/inspector/3").await;
+    assert_eq!(window.heading().await, "POST /usual/add-slowly");
+    let verdict = "The session: saved over another request's change: books: 2 → 1.";
+    assert_eq!(window.text(".verdict").await, verdict);
+    let lanes = "return [...document.querySelectorAll('figure:last-of-type .head-text')]
+        .map(it => it.textContent).join()";
+    assert_eq!(window.run(lanes).await, "request 3,store,requests 4, 5, 6, 7");
+}
+
 /// Is the page's letter brighter than its paper?
 async fn is_dark(window: &Window) -> bool {
     let look = window.run(

@@ -137,6 +137,19 @@ impl Window {
         self.client.execute_async(&script, vec![]).await.expect("the script runs")
     }
 
+    /// Does without what is at addresses like this one, as if the server did not answer.
+    pub async fn block(&self, pattern: &str) {
+        tell(&self.client, "Network.enable", json!({})).await;
+        tell(&self.client, "Network.setBlockedURLs", json!({ "urls": [pattern] })).await;
+    }
+
+    /// Waits until the page, by itself, has such an element.
+    pub async fn wait_for(&self, css: &str) {
+        let often = Duration::from_millis(20);
+        let waiting = self.client.wait().at_most(LONG).every(often);
+        waiting.for_element(Locator::Css(css)).await.expect("the element comes");
+    }
+
     /// Prefers dark pages, or light ones.
     pub async fn prefer(&self, scheme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);

@@ -79,6 +79,10 @@ impl Drawing {
                 let end = line[id..].find("…)").expect("it is there") + id + "…)".len();
                 line.replace_range(id..end, "");
             }
+            // An encrypted cookie begins with other letters each time.
+            if let (Some(value), Some(rest)) = (line.find('='), line.find("… (")) {
+                line.replace_range(value + 1..rest, "");
+            }
             if let Some((before, after)) = line.split_once("; Expires=") {
                 let rest = after.split_once(';').map(|(_, rest)| format!(";{rest}"));
                 *line = format!("{before}{}", rest.unwrap_or_default());
@@ -131,19 +135,29 @@ impl Row {
     }
 }
 
-/// Breaks a line between words, so that no line is longer than `width` characters unless a word is.
+/// Breaks a line between words, and a word that is longer than a line wherever it must.
 pub(crate) fn wrap(line: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
-    for word in line.split(' ') {
+    let words = line.split(' ').flat_map(|word| {
+        let mut pieces = vec![String::new()];
+        for character in word.chars() {
+            if pieces.last().is_some_and(|piece| piece.chars().count() == width) {
+                pieces.push(String::new());
+            }
+            pieces.last_mut().expect("there is a first one").push(character);
+        }
+        pieces
+    });
+    for word in words {
         let current = lines.last_mut().expect("there is a first one");
         let has_room = current.chars().count() + 1 + word.chars().count() <= width;
         match (current.is_empty(), has_room) {
-            (true, _) => current.push_str(word),
+            (true, _) => current.push_str(&word),
             (false, true) => {
                 current.push(' ');
-                current.push_str(word);
+                current.push_str(&word);
             }
-            (false, false) => lines.push(word.to_owned()),
+            (false, false) => lines.push(word),
         }
     }
     lines

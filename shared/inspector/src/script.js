@@ -29,14 +29,7 @@ function show(fresh) {
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
-// A page that is out of sight needs no news, and a browser has few connections to one server.
-let news;
-function listen() {
-  news?.close();
-  if (document.hidden) return;
-  news = new EventSource("/inspector/news");
-  news.onopen = update;
-  news.onmessage = update;
-}
-document.addEventListener("visibilitychange", listen);
-listen();
+// If the program ends, the browser connects again by itself when it is back.
+const news = new EventSource("/inspector/news");
+news.onopen = update;
+news.onmessage = update;

@@ -411,7 +411,7 @@ fn tone_of(end: &End) -> Tone {
 }
 
 fn timed(label: String, took: Duration) -> String {
-    format!("{label} ({})", milliseconds(took))
+    format!("{label}\nafter {}", milliseconds(took))
 }
 
 /// For example `3.2 ms`, or `40 µs`.
@@ -461,7 +461,7 @@ impl Seen {
                 (format!("found{}\n{what}", version(found, ", ")), Tone::Plain)
             }
             Answer::Moved { to } => (format!("moved to {to}"), Tone::Plain),
-            Answer::NotFound => ("there is no such session".to_owned(), Tone::Bad),
+            Answer::NotFound => ("there is no such session".to_owned(), Tone::Plain),
             Answer::Stored { version: stored } => {
                 if let Question::Create { session, data }
                 | Question::Replace { session, data, .. }

@@ -31,16 +31,17 @@ impl Drawing {
     pub fn to_svg_file(&self) -> String {
         let description = self.sentences().into_iter().map(|it| it.text).collect::<Vec<_>>();
         let description = escape(&description.join(". "));
-        self.svg(&format!("<desc>{description}</desc><style>{STYLE}</style>")) + "\n"
+        let prologue = format!("<desc>{description}</desc><style>{STYLE}</style>");
+        self.svg("role=\"img\"", &prologue) + "\n"
     }
 
     /// The drawing as an element of an HTML page that has a style for its classes. It is hidden from
     /// screen readers: the page has the sentences as a list.
     pub fn to_svg_element(&self) -> String {
-        self.svg("")
+        self.svg("aria-hidden=\"true\"", "")
     }
 
-    fn svg(&self, prologue: &str) -> String {
+    fn svg(&self, role: &str, prologue: &str) -> String {
         let width = 2 * MARGIN + LANE * self.lanes.len();
         let mut body = String::new();
         let mut y = HEAD + MARGIN;
@@ -63,7 +64,7 @@ impl Drawing {
         }
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
-             width=\"{width}\" height=\"{height}\" role=\"img\" aria-hidden=\"true\">{prologue}\
+             width=\"{width}\" height=\"{height}\" {role}>{prologue}\
              <rect class=\"paper\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>{lanes}{body}</svg>"
         )
     }
