@@ -43,9 +43,9 @@ browser:
 screenshots:
     cargo test --package tests --test browser -- --ignored screenshots
 
-# Rewrite the code, exchange and page blocks of the docs from their sources
+# Rewrite the code, exchanges, pages and drawings of the docs from their sources
 docs:
-    cargo test --package tests --test docs -- --ignored
+    cargo test --package tests --test inspector --test docs -- --ignored
 
 # Build the book of the docs: book/index.html
 book:

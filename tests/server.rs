@@ -141,6 +141,41 @@ fn ctrl_c_and_sigterm_end_it_although_connections_are_open() {
     }
 }
 
+#[test]
+fn the_inspector_is_announced_and_can_be_left_out() {
+    for number in CHAPTERS {
+        let folder = folder();
+        let server = Server::start(&mut chapter_in(&folder, number));
+        let page = get(server.address(), "/inspector", "");
+        assert_eq!(page.status, 200, "chapter {number}");
+        assert!(page.page.contains("Nothing yet."), "chapter {number}: {}", page.page);
+    }
+    let mut server = Server::start(&mut chapter(1));
+    let address = format!("See what just happened: {}/inspector", server.address());
+    server.wait_for(&address);
+    assert!(get(server.address(), "/", "").page.contains("href=\"/inspector\""));
+
+    let server = Server::start(chapter(1).arg("--no-inspector"));
+    assert_eq!(get(server.address(), "/inspector", "").status, 404);
+    assert!(!get(server.address(), "/", "").page.contains("/inspector"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_page_that_waits_for_news_does_not_hold_up_the_end() {
+    let server = Server::start(chapter(1).env("RUST_LOG", "warn"));
+    let mut waiting = TcpStream::connect(&server.address()[7..]).expect("a connection");
+    let host = &server.address()[7..];
+    let request = format!("GET /inspector/news HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    waiting.write_all(request.as_bytes()).expect("it is sent");
+    let mut head = [0; 15];
+    waiting.read_exact(&mut head).expect("it answers");
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+
+    let (status, log) = within_a_minute(|| server.stop(Signal::TERM));
+    assert!(status.success() && log.is_empty(), "{log}");
+}
+
 #[cfg(unix)]
 #[test]
 fn what_comes_after_serving_is_done_before_the_end() {

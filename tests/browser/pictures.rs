@@ -55,7 +55,6 @@ pub async fn screenshots() {
 async fn pictures() -> Vec<Picture> {
     let visitor = Chromium::start().await;
     let mut pictures = Vec::new();
-    window.forget_cookies().await;
 
     let site = Site::open(1);
     let window = visitor.window(&site).await;
@@ -99,6 +98,7 @@ async fn pictures() -> Vec<Picture> {
     pictures.push(inspected("04-inspector", &window, "GET /").await);
     look_inside(&window, "GET /").await;
     pictures.push(Picture::take("what-just-happened", &window, 1280).await);
+    window.forget_cookies().await;
 
     let refuser = Chromium::refusing_cookies().await;
     let site = Site::open(5);
@@ -106,7 +106,6 @@ async fn pictures() -> Vec<Picture> {
     window.visit("/counter").await;
     pictures.push(Picture::take("05-test-cookie", &window, WIDTH).await);
     pictures.push(inspected("05-inspector", &window, "GET /counter/check").await);
-    window.forget_cookies().await;
 
     let site = Site::open(6);
     let window = visitor.window(&site).await;
