@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
-use axum::{Router, http::Request, response::Response, serve::Listener};
+use axum::{Router, extract::ConnectInfo, http::Request, response::Response, serve::Listener};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -25,8 +25,13 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long requests that are still running may take once the server was told to stop.
 pub const GRACE: Duration = Duration::from_secs(1);
 
-/// Serves `app` to all who connect, until `stop` resolves and [`GRACE`] is over.
-pub async fn serve<L: Listener>(mut listener: L, app: Router, stop: impl Future) {
+/// Serves `app` to all who connect, until `stop` resolves and [`GRACE`] is over. A handler finds the
+/// address of whoever has connected as [`ConnectInfo`].
+pub async fn serve<L>(mut listener: L, app: Router, stop: impl Future)
+where
+    L: Listener,
+    L::Addr: Clone + Sync + 'static,
+{
     let house = House::default();
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
@@ -35,13 +40,16 @@ pub async fn serve<L: Listener>(mut listener: L, app: Router, stop: impl Future)
 
     let mut stop = pin!(stop);
     loop {
-        let (stream, seat) = tokio::select! {
+        let (stream, address, seat) = tokio::select! {
             newcomer = house.admit(&mut listener) => newcomer,
             _ = &mut stop => break,
         };
         let is_running = Arc::new(watch::Sender::new(false));
         let (app, running) = (app.clone(), is_running.clone());
-        let service = service_fn(move |request| respond(app.clone(), running.clone(), request));
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(address.clone()));
+            respond(app.clone(), running.clone(), request)
+        });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tracing::trace!("a connection was accepted");
         tokio::spawn(hold(connection, house.make_room.clone(), is_running, seat));
@@ -102,14 +110,14 @@ impl Default for House {
 impl House {
     /// Waits for the next connection, and for room for it. Out of file descriptors, `accept` logs
     /// the error and tries again a second later.
-    async fn admit<L: Listener>(&self, listener: &mut L) -> (L::Io, OwnedSemaphorePermit) {
-        let (stream, _) = listener.accept().await;
+    async fn admit<L: Listener>(&self, listener: &mut L) -> (L::Io, L::Addr, OwnedSemaphorePermit) {
+        let (stream, address) = listener.accept().await;
         if self.seats.available_permits() == 0 {
             // If all are busy, the first that is not will find this note.
             self.make_room.notify_one();
         }
         let seat = self.seats.clone().acquire_owned().await;
-        (stream, seat.expect("the semaphore is never closed"))
+        (stream, address, seat.expect("the semaphore is never closed"))
     }
 }
 
