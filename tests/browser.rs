@@ -65,6 +65,11 @@ const STORIES: &[Story] = stories![
     stories::the_usual_basket_loses_what_another_window_added,
     stories::the_exact_basket_keeps_what_both_windows_added,
     stories::signing_out_holds_against_a_window_that_is_late,
+    stories::signing_in_gives_another_cookie_and_keeps_the_visits,
+    stories::a_reader_goes_on_to_the_page_that_was_asked_for,
+    stories::who_is_remembered_is_signed_in_after_a_restart_of_the_browser,
+    stories::one_browser_ends_the_session_of_another,
+    stories::back_shows_no_private_page_after_signing_out,
     stories::the_pages_are_dark_for_who_prefers_that,
     keyboard::every_link_and_button_is_reached_in_order_and_shows_it,
     keyboard::a_car_is_set_by_keyboard_alone,
@@ -82,6 +87,7 @@ const NEEDING_AXE: &[Story] = stories![
     accessibility::chapter_7_is_for_everybody,
     accessibility::chapter_8_is_for_everybody,
     accessibility::chapter_9_is_for_everybody,
+    accessibility::chapter_10_is_for_everybody,
 ];
 
 /// Not a test: it makes the pictures.

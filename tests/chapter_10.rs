@@ -470,6 +470,10 @@ async fn signing_out_everywhere_ends_every_session_of_this_reader_and_no_other()
         }
         assert!(!is_signed_in(&mut here).await && !is_signed_in(&mut there).await, "{store}");
         assert!(is_signed_in(&mut ben).await, "{store}");
+        let epoch = "SELECT epoch FROM reader WHERE name = 'ada'";
+        assert_eq!(site.number(epoch).await, 1, "{store}: the number alone would be enough");
+        let devices = "SELECT count(*) FROM device WHERE reader_id = 1";
+        assert_eq!(site.number(devices).await, 0, "{store}: and so would the index");
         sign_in(&mut here, "ada").await;
         assert!(is_signed_in(&mut here).await, "{store}: she may come back");
         assert!(!is_signed_in(&mut there).await, "{store}: and is back there only");
