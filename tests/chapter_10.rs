@@ -6,9 +6,10 @@
 
 use std::{
     env,
+    io::{self, Write},
     net::SocketAddr,
     num::NonZeroU32,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, Once},
     time::Duration,
 };
 
@@ -87,14 +88,16 @@ impl Site {
                 "postgres" => match env::var("TEST_POSTGRES_URL") {
                     Ok(url) => Arc::new(PostgresStore::open(&url).await.expect("it is there")),
                     Err(_) => {
-                        eprintln!("TEST_POSTGRES_URL is not set: PostgreSQL is skipped");
+                        static SAID: Once = Once::new();
+                        SAID.call_once(|| skipped("TEST_POSTGRES_URL", "PostgreSQL"));
                         continue;
                     }
                 },
                 _ => match env::var("TEST_REDIS_URL") {
                     Ok(url) => Arc::new(RedisStore::open(&url).await.expect("it is there")),
                     Err(_) => {
-                        eprintln!("TEST_REDIS_URL is not set: Redis is skipped");
+                        static SAID: Once = Once::new();
+                        SAID.call_once(|| skipped("TEST_REDIS_URL", "Redis"));
                         continue;
                     }
                 },
@@ -132,6 +135,12 @@ impl Site {
     async fn number(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(self.library.pool()).await.expect("a number")
     }
+}
+
+/// Not `eprintln!`, which the test runner shows for tests that fail.
+fn skipped(variable: &str, store: &str) {
+    let line = format!("{variable} is not set: the stories over {store} are skipped");
+    writeln!(io::stderr(), "{line}").expect("standard error is open");
 }
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
