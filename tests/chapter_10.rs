@@ -571,6 +571,12 @@ async fn a_change_of_password_ends_all_other_sessions() {
         assert_eq!(page.status(), StatusCode::UNPROCESSABLE_ENTITY, "{store}: the old password");
         try_to_sign_in(&mut later, "ada", "Casaubon was wrong").await;
         assert!(is_signed_in(&mut later).await, "{store}");
+        for name in ["ada", "ben"] {
+            let found = site.library.credentials(name).await.expect("memory answers");
+            let hash = found.expect("a reader of the sample").password_hash;
+            // The dummy for unknown readers has these, too: as much work.
+            assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        }
     }
 }
 
@@ -837,6 +843,10 @@ async fn who_is_not_signed_in_is_asked_to_and_then_goes_on() {
 #[tokio::test]
 async fn each_private_page_asks_who_is_not_signed_in() {
     let site = Site::in_memory().await;
+    let head = Request::head("/my-books").body(Body::empty()).expect("a valid request");
+    let mut visitor = site.browser();
+    let page = visitor.send(head).await;
+    assert_eq!(page.header("location"), Some("/sign-in?next=%2Fmy-books"));
     for path in ["/my-books?x=1&y=2", "/all-books", "/devices", "/password", "/confirm"] {
         let mut visitor = site.browser();
         let page = visitor.get(path).await;

@@ -67,10 +67,10 @@ pub async fn change_password(
     State(app): State<App>,
     Form(form): Form<NewPassword>,
 ) -> Result<Response, Problem> {
-    let problem = match () {
-        () if form.password.chars().count() < SHORTEST => Some(TOO_SHORT),
-        () if form.password != form.again => Some(NOT_THE_SAME),
-        () => None,
+    let problem = if form.password.chars().count() < SHORTEST {
+        Some(TOO_SHORT)
+    } else {
+        (form.password != form.again).then_some(NOT_THE_SAME)
     };
     if problem.is_some() {
         let form = PasswordForm { visitor, problem };
@@ -106,7 +106,7 @@ pub async fn confirm(
     Form(form): Form<Confirmation>,
 ) -> Result<Response, Problem> {
     let next = within_this_site(&form.next);
-    // The same count as at the front door: whoever sits at a reader's browser guesses no faster.
+    // Counted with the attempts to sign in: someone at a reader's open browser guesses no faster.
     if let Err(wait) = app.attempts.count(&reader.name, client.address) {
         return Ok(slowed_down(wait, ConfirmForm { visitor, next, problem: Some(SLOWED_DOWN) }));
     }
@@ -126,8 +126,8 @@ pub fn slowed_down(wait: Duration, form: impl IntoResponse) -> Response {
     (StatusCode::TOO_MANY_REQUESTS, [(RETRY_AFTER, seconds.to_string())], form).into_response()
 }
 
-/// A reader who has given the password within the last minutes. A browser that was left open must
-/// not be enough to take the account over. GitHub calls this sudo mode.
+/// A reader who has given the password within the last minutes. An open browser must not be enough
+/// to take the account over. GitHub calls this sudo mode.
 pub(crate) struct Confirmed(SignedIn);
 
 impl FromRequestParts<App> for Confirmed {

@@ -19,7 +19,7 @@ pub async fn list_mine(
     SignedIn { visitor, reader, .. }: SignedIn,
     State(app): State<App>,
 ) -> Result<MyBooks, Problem> {
-    // Whose books is never asked of the browser.
+    // The id is the session's, and never one from the address: each reader sees their own books.
     let loans = app.library.loans_of(reader.id).await?;
     Ok(MyBooks { visitor, loans })
 }

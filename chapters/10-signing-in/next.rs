@@ -1,13 +1,13 @@
 //! Where a visitor goes after the form: to the page that they wanted, and never to another site.
 
 use axum::{
-    http::{Method, request::Parts},
+    http::request::Parts,
     response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
 use url::{Position, Url};
 
-/// Stands for this site, whatever it is called: only paths are kept.
+/// Stands for this site. Its name does not matter, since only paths are kept.
 const HERE: &str = "http://this-site.invalid/";
 
 #[derive(Deserialize)]
@@ -26,11 +26,12 @@ pub fn redirect(form: &str, next: &str) -> Response {
 
 /// Where a visitor wanted to go. What was sent there by a form cannot be sent again.
 pub fn address_to_return_to(parts: &Parts) -> String {
-    let address = parts.uri.path_and_query().filter(|_| parts.method == Method::GET);
+    let address = parts.uri.path_and_query().filter(|_| parts.method.is_safe());
     address.map_or("/".to_owned(), |address| address.to_string())
 }
 
-/// An address of this site, whatever `next` says: anyone can send a reader a link to the form.
+/// The address in `next` if it is one of this site, otherwise the home page. Anyone can send a
+/// reader a link to the form.
 pub fn within_this_site(next: &str) -> String {
     // Read as a browser will read it. To look for slashes is not enough: to a browser `/\evil` and
     // `/<tab>/evil` are another site, too.

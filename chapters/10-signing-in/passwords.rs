@@ -15,8 +15,8 @@ use governor::{
 };
 use tokio::{sync::Semaphore, task};
 
-/// How many passwords are hashed at the same time. Each takes 19 MiB and a core; a crowd at the form
-/// must take neither all memory nor all cores.
+/// How many passwords are hashed at the same time. Each takes 19 MiB and a core. A crowd at the form
+/// must not take all of them.
 static TURNS: Semaphore = Semaphore::const_new(4);
 
 /// For a reader who does not exist: the hash of a password like any other, with the same cost.
@@ -24,7 +24,7 @@ const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$yXYtU9NXvt8edf3w0xe4xQ$gZx4E
 
 /// Compares the password with the hash. Without a hash the answer is no, and takes as long.
 pub async fn is_right(password: String, hash: Option<String>) -> bool {
-    let fits = off_the_serving_threads(move || {
+    off_the_serving_threads(move || {
         let hash = hash.as_deref();
         tracing::debug!("a password is compared");
         let fits = Argon2::default().verify_password(password.as_bytes(), hash.unwrap_or(DUMMY));
@@ -36,17 +36,17 @@ pub async fn is_right(password: String, hash: Option<String>) -> bool {
                 false
             }
         }
-    });
-    fits.await
+    })
+    .await
 }
 
 /// The hash to store: a PHC string with its parameters and a random salt in it.
 pub async fn hash(password: String) -> String {
-    let hash = off_the_serving_threads(move || {
+    off_the_serving_threads(move || {
         let hash = Argon2::default().hash_password(password.as_bytes());
         hash.expect("a random salt, and a password that is not gigabytes long").to_string()
-    });
-    hash.await
+    })
+    .await
 }
 
 /// Hashing takes some twenty milliseconds without an await. On a thread that serves, all other
@@ -99,7 +99,7 @@ impl Attempts {
     }
 }
 
-/// Whoever has one IPv6 address has the 2^64 around it.
+/// A visitor with one IPv6 address has the 2^64 of its network, a /64, to choose from.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),

@@ -42,7 +42,7 @@ const READER: &str = "reader";
 /// The beginning of the id that the session had before.
 const ID_BEFORE: &str = "id_before";
 
-/// What a visitor keeps who signs in. All else in the session may have been planted.
+/// What stays when a visitor signs in. All else in the session may have been planted.
 const KEPT: [&str; 2] = [NUM_VISITS, IS_DARK];
 
 /// The whole chapter, over any place for sessions: the home page and the form here, books to give
@@ -113,7 +113,7 @@ async fn sign_in(
     let hash = found.as_ref().map(|found| found.password_hash.clone());
     let is_right = passwords::is_right(form.password, hash).await;
     let Some(found) = found.filter(|_| is_right) else {
-        // Not the name that was typed: now and then it is a password.
+        // Without the name that was typed: now and then it is a password.
         tracing::info!(reader = known, address = %client.address, "sign-in failed");
         let form = SignInForm { visitor, next, problem: Some(REFUSED) };
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, form).into_response());
@@ -149,8 +149,8 @@ async fn begin(
     }
 
     // 3. A new session under a new id. An attacker may know the old id: they may have planted it.
-    //    Not `cycle_id`, after which a request of theirs that is still running would go on with
-    //    the session that moved. To flush leaves it nothing.
+    //    Not `cycle_id`: a request of theirs that is still running would go on with the session
+    //    under its new id. After a flush, it has nothing to go on with.
     session.flush().await?;
     session.extend(kept)?;
     session.insert(ID_BEFORE, id_before)?;
@@ -174,8 +174,8 @@ async fn sign_out(State(app): State<App>, visitor: Visitor) -> Result<Redirect, 
     Ok(Redirect::to("/"))
 }
 
-/// All that the session holds of a reader: no password, no name, no rights. Those are looked up
-/// with each request, so a librarian who is one no more loses them at once.
+/// All that the session holds of a reader: no password, no name, no rights. Name and rights are
+/// looked up with each request, so what is taken from a reader is gone at once.
 #[derive(Deserialize, Serialize)]
 struct SignedInAs {
     id: i64,

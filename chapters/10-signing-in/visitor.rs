@@ -30,7 +30,7 @@ impl FromRequestParts<App> for Visitor {
         let session = Session::from_request_parts(parts, app).await?;
         let signed_in = match session.get(READER) {
             Ok(Some(claim)) => look_up(app, claim).await?,
-            // Of another version of this program: then the reader signs in once more.
+            // From another version of this program: the reader has to sign in again.
             Ok(None) | Err(Error::WrongType { .. }) => None,
             Err(error) => return Err(error.into()),
         };
@@ -57,7 +57,8 @@ async fn look_up(app: &App, claim: SignedInAs) -> Result<Option<(Reader, Device)
     Ok(device.map(|device| (reader, device)))
 }
 
-/// A reader who is signed in. Who is not is asked to, and then goes on. Django: `login_required`.
+/// A reader who is signed in. A visitor who is not is sent to the form, and from there back.
+/// Django: `login_required`.
 pub(crate) struct SignedIn {
     pub visitor: Visitor,
     pub reader: Reader,
@@ -102,7 +103,7 @@ impl<S: Sync> FromRequestParts<S> for Client {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Client, Problem> {
-        // Behind a proxy this is the proxy's, so that all visitors would share one.
+        // Behind a proxy, this is the proxy's, and all visitors have the same.
         let connected = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         let address = connected.map_or(Ipv4Addr::UNSPECIFIED.into(), |info| info.0.ip());
         let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());

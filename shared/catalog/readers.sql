@@ -1,7 +1,7 @@
 -- Three people to sign in as. They are put in once, when the table of readers is made.
 --
--- Everyone can read their passwords here: ada-reads, ben-reads and liz-lends. A library that is
--- used by others than you has no such readers: DELETE FROM reader.
+-- Everyone can read their passwords here: ada-reads, ben-reads and liz-lends. Delete them before
+-- others use your library: UPDATE book_instance SET borrower_id = NULL; DELETE FROM reader;
 INSERT INTO reader (name, password_hash, is_librarian) VALUES
     ('ada', '$argon2id$v=19$m=19456,t=2,p=1$1bn/QBb7zGPKdiQqRVTWcg$wLv0QUzUn7jGdbfnOshKSRf6odDddW/5U4PZP9s7e+U', 0),
     ('ben', '$argon2id$v=19$m=19456,t=2,p=1$NUjZ8r6zWZ+0IrYml2slMQ$s8HgWdksxHVMBbZGq/o5uLs5SN0QcXx34vNZWdssT58', 0),

@@ -8,7 +8,7 @@ use crate::{Catalog, Error};
 /// What `Reader::from_row` reads, from the table `reader`.
 const READER: &str = "id, name, is_librarian, epoch";
 
-/// Somebody who may sign in and borrow. In the Django tutorial this is a `User`.
+/// A person who may sign in and borrow. In the Django tutorial this is a `User`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
     /// Never changes, and is never given to another reader.

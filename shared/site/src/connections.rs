@@ -26,7 +26,7 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 pub const GRACE: Duration = Duration::from_secs(1);
 
 /// Serves `app` to all who connect, until `stop` resolves and [`GRACE`] is over. A handler finds the
-/// address of whoever has connected as [`ConnectInfo`].
+/// address of the other end as [`ConnectInfo`].
 pub async fn serve<L>(mut listener: L, app: Router, stop: impl Future)
 where
     L: Listener,
