@@ -67,6 +67,11 @@ const STORIES: &[Story] = stories![
     stories::signing_out_holds_against_a_window_that_is_late,
     stories::the_inspector_shows_by_itself_what_another_window_does,
     stories::the_inspector_shows_two_tabs_beside_each_other,
+    stories::signing_in_gives_another_cookie_and_keeps_the_visits,
+    stories::a_reader_goes_on_to_the_page_that_was_asked_for,
+    stories::who_is_remembered_is_signed_in_after_a_restart_of_the_browser,
+    stories::one_browser_ends_the_session_of_another,
+    stories::back_shows_no_private_page_after_signing_out,
     stories::the_pages_are_dark_for_who_prefers_that,
     keyboard::every_link_and_button_is_reached_in_order_and_shows_it,
     keyboard::a_car_is_set_by_keyboard_alone,
@@ -85,6 +90,7 @@ const NEEDING_AXE: &[Story] = stories![
     accessibility::chapter_8_is_for_everybody,
     accessibility::chapter_9_is_for_everybody,
     accessibility::the_inspector_is_for_everybody,
+    accessibility::chapter_10_is_for_everybody,
 ];
 
 /// Not a test: it makes the pictures.

@@ -22,6 +22,8 @@ use sessions::{
 
 #[path = "../chapters/01-raw-cookies/check.rs"]
 mod check_1;
+#[path = "../chapters/10-signing-in/check.rs"]
+mod check_10;
 #[path = "../chapters/02-my-car/check.rs"]
 mod check_2;
 #[path = "../chapters/03-nested-mutation/check.rs"]
@@ -40,6 +42,8 @@ mod check_8;
 mod check_9;
 #[path = "../chapters/01-raw-cookies/solution.rs"]
 mod solution_1;
+#[path = "../chapters/10-signing-in/solution.rs"]
+mod solution_10;
 #[path = "../chapters/02-my-car/solution.rs"]
 mod solution_2;
 #[path = "../chapters/03-nested-mutation/solution.rs"]
@@ -207,6 +211,20 @@ async fn in_chapter_9_a_look_before_the_update_never_passes() {
     assert_eq!(
         error.to_string(),
         "Two tabs went for the third place, and the basket holds 4 books."
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_10_passes() -> anyhow::Result<()> {
+    check_10::check(solution_10::app()).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_10_lets_the_attacker_read_along() {
+    assert_starter_fails(
+        check_10::check(check_10::exercise::app()).await,
+        "An attacker planted an id. The visitor signed in, and now the attacker reads: \"You are \
+         ada. Basket: Emma. Note: My diary is behind Middlemarch.\"",
     );
 }
 

@@ -161,7 +161,7 @@ LEFT JOIN genre ON genre.name = label.genre;
 
 -- Copies on loan or reserved have a day to be back, as seen from 21 December 2026: three of them are
 -- late. A library that is made on another day has its dates moved by as many days (`SAMPLE_DAY` in
--- src/setup.rs). No copy has a borrower yet: borrowers sign in first.
+-- src/setup.rs). Who has borrowed them is in readers.sql.
 WITH copy (id, title, imprint, status, due_back) AS (VALUES
     ('cd1e097a-ed17-4a79-b833-30dead3b48ab', 'Alice''s Adventures in Wonderland & Through the Looking-Glass', 'Penguin Classics, 2003', 'a', NULL),
     ('b1f6ce18-5ed5-4b29-b513-1d6dc3438bef', 'Alice''s Adventures in Wonderland & Through the Looking-Glass', 'Penguin Classics, 2003', 'a', NULL),

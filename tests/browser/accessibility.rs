@@ -198,6 +198,35 @@ pub async fn the_inspector_is_for_everybody() {
     inspect_all(&window, &["/inspector", "/inspector/3"]).await;
 }
 
+pub async fn chapter_10_is_for_everybody() {
+    let site = Site::open(10);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    inspect_all(&window, &["/", "/", "/my-books", "/nowhere"]).await;
+    window.visit("/sign-in").await;
+    stories::fill_in(&window, "ada", "wrong").await;
+    assert!(window.text(".note").await.starts_with("There is no reader"));
+    inspect(&window).await;
+
+    // A second browser of hers, to be ended.
+    let elsewhere = Chromium::start().await;
+    stories::sign_in(&elsewhere.window(&site).await, "ada", "yes").await;
+    stories::sign_in(&window, "ada", "no").await;
+    let pages = ["/my-books", "/devices", "/all-books", "/confirm", "/password", "/"];
+    inspect_all(&window, &pages).await;
+    window.press("Dark pages").await;
+    inspect(&window).await;
+    window.visit("/password").await;
+    window.fill("password", "Casaubon was wrong").await;
+    window.fill("again", "Casaubon was right").await;
+    window.press("Change password").await;
+    assert!(window.text(".note[role=alert]").await.starts_with("Nothing was changed"));
+    inspect(&window).await;
+
+    stories::sign_in(&window, "liz", "no").await;
+    inspect_all(&window, &["/my-books", "/all-books"]).await;
+}
+
 /// Looks at the pages at these addresses.
 async fn inspect_all(window: &Window, paths: &[&str]) {
     for path in paths {

@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     chromium::Chromium,
     site::Site,
-    stories::{add_in_two_windows, let_pass, set_car},
+    stories::{add_in_two_windows, let_pass, set_car, sign_in},
     window::Window,
 };
 
@@ -145,6 +145,14 @@ async fn pictures() -> Vec<Picture> {
     pictures.push(Picture::take("09-two-tabs", &window, WIDTH).await);
     pictures.push(inspected("09-inspector", &window, "POST /usual/add-slowly").await);
 
+    let site = Site::open(10);
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    window.visit("/").await;
+    sign_in(&window, "ada", "no").await;
+    window.run(THE_SAME_IDS).await;
+    pictures.push(Picture::take("10-signing-in", &window, WIDTH).await);
+
     pictures
 }
 
@@ -200,6 +208,11 @@ const STOPPED_CLOCK: &str = "
 const THE_SAME_PROCESS: &str = "
     const process = [...document.querySelectorAll('dd')].at(-1);
     process.textContent = process.textContent.replace(/\\d+/, '4711');
+";
+
+const THE_SAME_IDS: &str = "
+    const [before, now] = document.querySelectorAll('code');
+    [before.textContent, now.textContent] = ['Zq3f…', 'h8Wt…'];
 ";
 
 struct Picture {

@@ -432,6 +432,116 @@ pub async fn write_after_signing_out(site: &mut Site, visitor: &Chromium) -> Win
     late
 }
 
+pub async fn signing_in_gives_another_cookie_and_keeps_the_visits() {
+    let site = Site::open(10);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    window.visit("/").await;
+    let before = window.cookie("chapter10").await.expect("it is kept");
+    assert!(window.text("main code").await.starts_with(&before.value()[..4]));
+
+    sign_in(&window, "ada", "no").await;
+
+    let after = window.cookie("chapter10").await.expect("it is kept");
+    assert_ne!(before.value(), after.value());
+    assert_is_guarded(&window, &after).await;
+    assert_eq!(window.lead().await, "You have visited this page 3 times.");
+    let ids = format!("{}… {}…", &before.value()[..4], &after.value()[..4]);
+    let shown = window
+        .run("return [...document.querySelectorAll('code')].map(it => it.textContent).join(' ')");
+    assert_eq!(shown.await, json!(ids));
+}
+
+pub async fn a_reader_goes_on_to_the_page_that_was_asked_for() {
+    let site = Site::open(10);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    window.visit("/my-books").await;
+    assert_eq!(
+        (window.path().await.as_str(), window.heading().await.as_str()),
+        ("/sign-in", "Sign in")
+    );
+
+    fill_in(&window, "ada", "wrong").await;
+    assert!(window.text(".note").await.starts_with("There is no reader"));
+    fill_in(&window, "ada", "ada-reads").await;
+
+    assert_eq!(window.heading().await, "My borrowed books");
+    assert!(window.text("main").await.contains("Middlemarch"));
+}
+
+pub async fn who_is_remembered_is_signed_in_after_a_restart_of_the_browser() {
+    let site = Site::open(10);
+    let mut visitor = Chromium::start().await;
+    for (remember, heading) in [("no", "Sign in"), ("yes", "My borrowed books")] {
+        let window = visitor.window(&site).await;
+        sign_in(&window, "ada", remember).await;
+        let cookie = window.cookie("chapter10").await.expect("it is kept");
+        assert_eq!(days_left(&cookie), (remember == "yes").then_some(90));
+
+        visitor.restart().await;
+
+        let window = visitor.window(&site).await;
+        window.visit("/my-books").await;
+        assert_eq!(window.heading().await, heading, "{remember}");
+    }
+}
+
+pub async fn one_browser_ends_the_session_of_another() {
+    let site = Site::open(10);
+    let (here, there) = (Chromium::start().await, Chromium::start().await);
+    let (here, there) = (here.window(&site).await, there.window(&site).await);
+    sign_in(&there, "ada", "no").await;
+    sign_in(&here, "ada", "no").await;
+
+    here.visit("/devices").await;
+    assert!(here.text("main").await.contains("Chrome on Linux, this one."));
+    here.press("Sign out there").await;
+
+    there.visit("/my-books").await;
+    assert_eq!(there.heading().await, "Sign in");
+    here.visit("/my-books").await;
+    assert_eq!(here.heading().await, "My borrowed books");
+    sign_in(&there, "ada", "no").await;
+    here.visit("/devices").await;
+    here.press("Sign out everywhere").await;
+    for window in [&here, &there] {
+        window.visit("/my-books").await;
+        assert_eq!(window.heading().await, "Sign in");
+    }
+}
+
+pub async fn back_shows_no_private_page_after_signing_out() {
+    let site = Site::open(10);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    sign_in(&window, "ada", "no").await;
+    window.follow("My borrowed books").await;
+    assert!(window.text("main").await.contains("Middlemarch"));
+    window.press("Sign out").await;
+
+    window.go_back().await;
+
+    assert_eq!(window.heading().await, "Sign in");
+}
+
+/// Signs a reader of the sample in.
+pub async fn sign_in(window: &Window, name: &str, remember: &str) {
+    window.visit("/sign-in").await;
+    window.choose("remember", remember).await;
+    let password = if name == "liz" { "liz-lends".to_owned() } else { format!("{name}-reads") };
+    fill_in(window, name, &password).await;
+    assert_eq!(window.heading().await, "Local Library Home");
+}
+
+/// Sends the form that this window shows.
+pub async fn fill_in(window: &Window, name: &str, password: &str) {
+    window.fill("name", name).await;
+    window.fill("password", password).await;
+    window.press("Sign in").await;
+}
+
 pub async fn the_pages_are_dark_for_who_prefers_that() {
     let site = Site::open(4);
     let visitor = Chromium::start().await;

@@ -50,6 +50,13 @@ impl Window {
         self.click(Locator::LinkText(link)).await.wait().await;
     }
 
+    /// Presses the browser's own button "Back" and waits for the page that follows.
+    pub async fn go_back(&self) {
+        self.mark().await;
+        self.client.back().await.expect("there is a page before this one");
+        arrive(&self.client).await;
+    }
+
     async fn click(&self, what: Locator<'_>) -> Pressed {
         let element = self.find(what).await;
         self.mark().await;

@@ -1,7 +1,8 @@
-//! LocalLibrary's data: its books, copies, authors, genres and languages, in one SQLite file.
+//! LocalLibrary's data: its books, copies, authors, genres, languages, readers and loans, in one
+//! SQLite file.
 //!
 //! [`Catalog::open`] makes the file if there is none, brings an older one up to date, and puts
-//! sample books into a new one. Nothing has to be installed or configured first.
+//! sample books and readers into a new one. Nothing has to be installed or configured first.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -21,10 +22,13 @@
 //! |---|---|
 //! | `migrations/` | the tables, one file a change |
 //! | `sample.sql` | what a new library holds |
+//! | `readers.sql` | its first readers, and what they have borrowed |
 //! | `counts.rs` | the numbers of the home page |
 //! | `books.rs` | a book; lists of books |
 //! | `authors.rs` | an author; the list of authors |
 //! | `copies.rs` | the copies of a book, and where they are |
+//! | `readers.rs` | who may sign in, and as what |
+//! | `loans.rs` | who has borrowed which copy |
 //! | `page.rs` | one page of a list |
 //! | `file.rs` | the file, before SQLite opens it |
 //! | `setup.rs` | how a file becomes a library, once, however many programs start |
@@ -36,7 +40,9 @@ mod copies;
 mod counts;
 mod error;
 mod file;
+mod loans;
 mod page;
+mod readers;
 mod setup;
 
 use std::path::Path;
@@ -50,7 +56,9 @@ pub use books::{Book, BookOrder};
 pub use copies::{BookCopy, Status};
 pub use counts::Counts;
 pub use error::{Error, Problem};
+pub use loans::Loan;
 pub use page::Page;
+pub use readers::{Credentials, Reader};
 
 use error::Refusal;
 
@@ -66,8 +74,9 @@ pub struct Catalog {
 impl Catalog {
     /// Opens the library at `path`, which is made if it is missing; its folder is not.
     ///
-    /// A new library gets the sample books. A library that was there keeps what it has: one whose
-    /// books were all deleted stays empty. Several programs may open the same new file at once. Of
+    /// A new library gets the sample books and readers. A library that was there keeps what it has:
+    /// one whose books were all deleted stays empty. One from before there were readers gets the
+    /// sample readers, once. Several programs may open the same new file at once. Of
     /// the copies that are out, three are late on the day that a library is made, and the others
     /// are due back in three weeks or later.
     ///

@@ -9,6 +9,7 @@ use crate::Problem;
 use crate::error::{BUSY, Refusal, primary_code};
 
 const SAMPLE: &str = include_str!("../sample.sql");
+const READERS: &str = include_str!("../readers.sql");
 
 /// The day on which the sample's dates of return were written. Moved by as many days as have passed
 /// since, they lie ahead of every new library in the same way.
@@ -21,9 +22,12 @@ pub(crate) const TODAY: &str = "now";
 const LIBRARY: &str = "library";
 
 /// The tables of a library, and the one in which sqlx notes its migrations.
-const TABLES: [&str; 7] =
-    ["book", "author", "book_instance", "book_genre", "genre", "language", MIGRATIONS];
+const TABLES: [&str; 8] =
+    ["book", "author", "book_instance", "book_genre", "genre", "language", READER, MIGRATIONS];
 const MIGRATIONS: &str = "_sqlx_migrations";
+
+/// The one that libraries of the first version lack.
+const READER: &str = "reader";
 
 /// What the queries need of the tables, tried without a row. If the tables were changed by hand,
 /// SQLite objects here, and not at a visitor's first click.
@@ -32,7 +36,8 @@ const MIGRATIONS: &str = "_sqlx_migrations";
 const TRY: &str = "
     SELECT id, title, author_id, summary, isbn, language_id FROM book WHERE false;
     SELECT id, first_name, last_name, date_of_birth, date_of_death FROM author WHERE false;
-    SELECT id, book_id, imprint, due_back, borrower, status FROM book_instance WHERE false;
+    SELECT id, book_id, imprint, due_back, borrower_id, status FROM book_instance WHERE false;
+    SELECT id, name, password_hash, is_librarian, epoch FROM reader WHERE false;
     SELECT book_id, genre_id FROM book_genre WHERE false;
     SELECT id, name FROM genre WHERE false;
     SELECT id, name FROM language WHERE false;
@@ -47,7 +52,11 @@ const WAL_PAUSE: Duration = Duration::from_millis(5);
 /// time, for the compiler's own use.
 fn migrations() -> Migrator {
     let library = include_str!("../migrations/0001_library.sql");
-    Migrator::with_migrations(vec![migration(1, LIBRARY, library)])
+    let readers = include_str!("../migrations/0002_readers.sql");
+    Migrator::with_migrations(vec![
+        migration(1, LIBRARY, library),
+        migration(2, "readers", readers),
+    ])
 }
 
 /// The checksum of a migration that was applied is in the file and must never change. So it is
@@ -58,8 +67,8 @@ fn migration(version: i64, description: &'static str, sql: &str) -> Migration {
     Migration::new(version, description.into(), MigrationType::Simple, sql, false)
 }
 
-/// Makes the pool's database a library: its tables up to date and, if it had none, filled as on
-/// this day.
+/// Makes the pool's database a library: its tables up to date and, those it did not have, filled as
+/// on this day.
 pub(crate) async fn prepare(
     pool: &SqlitePool,
     patience: Duration,
@@ -72,34 +81,54 @@ pub(crate) async fn prepare(
     // the same new file, the second one waits here and then finds the work done. With a plain BEGIN
     // both would find nothing, and one would fail.
     let mut turn = db.begin_with("BEGIN IMMEDIATE").await?;
-    let is_new = is_new(&mut turn).await?;
+    let found = look(&mut turn).await?;
     // The migrator's own transactions are savepoints inside ours. Not `run`, which does the same: on
     // a borrowed connection its future is not Send, and the library could not be opened in a task.
     migrations().run_direct(None, &mut *turn, false).await.map_err(sqlx::Error::from)?;
-    if is_new {
+    if found == Found::Nothing {
         fill(&mut turn, day).await?;
+    }
+    if found != Found::Readers {
+        sqlx::raw_sql(READERS).execute(&mut *turn).await?;
     }
     sqlx::raw_sql(TRY).execute(&mut *turn).await?;
     Ok(turn.commit().await?)
 }
 
-/// Is there no library yet? Its tables tell, not its rows: a library that was emptied stays empty.
-async fn is_new(db: &mut SqliteConnection) -> Result<bool, Refusal> {
+/// How much of a library there is.
+#[derive(Clone, Copy, PartialEq)]
+enum Found {
+    /// None of it.
+    Nothing,
+    /// A library of the first version.
+    Books,
+    /// One with readers.
+    Readers,
+}
+
+/// Its tables tell, not its rows: a library that was emptied stays empty.
+async fn look(db: &mut SqliteConnection) -> Result<Found, Refusal> {
     // Tables, views and indexes share their names, which are the same in any case.
     let names: Vec<String> =
         sqlx::query_scalar("SELECT lower(name) FROM sqlite_schema").fetch_all(&mut *db).await?;
     let is_there = |table: &str| names.iter().any(|name| name == table);
     if is_there(MIGRATIONS) {
         // Other programs note their migrations in a table of this name, too.
-        let is_ours = "SELECT EXISTS (SELECT 1 FROM _sqlx_migrations
-                                      WHERE version = 1 AND description = ?)";
-        if sqlx::query_scalar(is_ours).bind(LIBRARY).fetch_one(&mut *db).await? {
-            return Ok(false);
+        let done: Vec<(i64, String)> =
+            sqlx::query_as("SELECT version, description FROM _sqlx_migrations ORDER BY version")
+                .fetch_all(&mut *db)
+                .await?;
+        let is_ours = done.iter().any(|(version, what)| *version == 1 && what == LIBRARY);
+        match is_ours {
+            true if done.iter().any(|(version, _)| *version == 2) => return Ok(Found::Readers),
+            true if is_there(READER) => return Err(Problem::Taken(READER).into()),
+            true => return Ok(Found::Books),
+            false => {}
         }
     }
     match TABLES.into_iter().find(|table| is_there(table)) {
         Some(table) => Err(Problem::Taken(table).into()),
-        None => Ok(true),
+        None => Ok(Found::Nothing),
     }
 }
 
@@ -162,6 +191,55 @@ mod tests {
         assert_ne!(lf, crlf);
 
         assert_eq!(migration(1, LIBRARY, &crlf).checksum, migration(1, LIBRARY, &lf).checksum);
+    }
+
+    /// A library as the first version has made it.
+    async fn make_the_first_version(path: &Path) -> SqlitePool {
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(options);
+        let library = include_str!("../migrations/0001_library.sql");
+        let first = Migrator::with_migrations(vec![migration(1, LIBRARY, library)]);
+        first.run(&pool).await.expect("an empty file takes the tables");
+        let mut db = pool.acquire().await.expect("a connection");
+        fill(&mut db, TODAY).await.expect("the sample fits");
+        drop(db);
+        pool
+    }
+
+    #[tokio::test]
+    async fn a_library_of_the_first_version_gets_readers_and_keeps_what_it_has() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("library.sqlite");
+        let old = make_the_first_version(&path).await;
+        let change = "DELETE FROM author WHERE last_name = 'Carroll';
+                      UPDATE book_instance SET status = 'a', due_back = NULL
+                      WHERE id = '1b1d6b86-d74f-42da-8084-ac0c701c5881'";
+        sqlx::raw_sql(change).execute(&old).await.expect("it can be changed");
+        old.close().await;
+
+        let library = Catalog::open(&path).await.expect("it is brought up to date");
+
+        assert_eq!(library.counts().await.expect("it can be counted").authors, 17);
+        let loans = library.loans_of(1).await.expect("there are loans");
+        let titles: Vec<_> = loans.iter().map(|loan| loan.title.as_str()).collect();
+        assert_eq!(titles, ["Anna Karenina"], "Middlemarch was on the shelf");
+        library.close().await;
+        let library = Catalog::open(&path).await.expect("it opens again");
+        assert_eq!(library.loans().await.expect("the same").len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_library_of_the_first_version_in_which_another_program_has_readers_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = folder.path().join("library.sqlite");
+        let old = make_the_first_version(&path).await;
+        sqlx::raw_sql("CREATE TABLE Reader (id)").execute(&old).await.expect("a table");
+        old.close().await;
+
+        let error = Catalog::open(&path).await.expect_err("the name is taken");
+
+        let said = "has a table or a view `reader` of another program's. Choose another file.";
+        assert_eq!(error.to_string(), format!("{} {said}", path.display()));
     }
 
     // Eight starts at once rarely meet in just this moment, so here one holds the file on purpose.

@@ -25,12 +25,12 @@ const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long requests that are still running may take once the server was told to stop.
 pub const GRACE: Duration = Duration::from_secs(1);
 
-/// Serves `app` to all who connect, until `stop` resolves and [`GRACE`] is over.
-///
-/// Handlers learn the client's address from `axum::extract::ConnectInfo`.
+/// Serves `app` to all who connect, until `stop` resolves and [`GRACE`] is over. A handler finds the
+/// address of the other end as [`ConnectInfo`].
 pub async fn serve<L>(mut listener: L, app: Router, stop: impl Future)
 where
-    L: Listener<Addr: Clone + Sync>,
+    L: Listener,
+    L::Addr: Clone + Sync + 'static,
 {
     let house = House::default();
     let graceful = GracefulShutdown::new();

@@ -47,6 +47,9 @@ impl ServerOptions {
     /// stands for the address. The log goes to the standard error output; the variable
     /// `RUST_LOG` chooses how much of it, for example `RUST_LOG=debug` (default `info`).
     ///
+    /// A handler that takes axum's `ConnectInfo<SocketAddr>` gets the address of the other end of its
+    /// connection: the visitor's, or that of a proxy in between.
+    ///
     /// A connection may idle, or send the head of a request, for 10 seconds. There are 200 at
     /// most, and in a full house the one that has idled longest makes room for a newcomer. The
     /// time and the size of a request's body are limited by [`with_look`](crate::with_look).

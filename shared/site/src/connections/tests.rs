@@ -152,6 +152,13 @@ async fn neither_does_one_that_comes_letter_by_letter() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_handler_is_told_who_has_connected() {
+    let who = async |ConnectInfo(()): ConnectInfo<()>| "Welcome";
+    let server = Server::start(Router::new().route("/", get(who)));
+    assert!(server.connect().get().await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_serves_again_until_it_idles_too_long() {
     let server = Server::start(welcome());
     let mut visitor = server.connect();
