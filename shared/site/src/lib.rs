@@ -31,5 +31,5 @@ pub use clap::Parser;
 pub use extract::{Form, Path, Query, Rejection};
 pub use look::{BODY_LIMIT, BODY_TIME, server_error, unavailable, with_look};
 pub use origin::refuse_cross_origin;
-pub use serve::{ServerOptions, exit_with};
+pub use serve::{Listening, ServerOptions, exit_with};
 pub use visit::IsVisit;
