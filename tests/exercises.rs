@@ -22,6 +22,8 @@ use sessions::{
 
 #[path = "../chapters/01-raw-cookies/check.rs"]
 mod check_1;
+#[path = "../chapters/11-another-sites-form/check.rs"]
+mod check_11;
 #[path = "../chapters/02-my-car/check.rs"]
 mod check_2;
 #[path = "../chapters/03-nested-mutation/check.rs"]
@@ -40,6 +42,8 @@ mod check_8;
 mod check_9;
 #[path = "../chapters/01-raw-cookies/solution.rs"]
 mod solution_1;
+#[path = "../chapters/11-another-sites-form/solution.rs"]
+mod solution_11;
 #[path = "../chapters/02-my-car/solution.rs"]
 mod solution_2;
 #[path = "../chapters/03-nested-mutation/solution.rs"]
@@ -207,6 +211,20 @@ async fn in_chapter_9_a_look_before_the_update_never_passes() {
     assert_eq!(
         error.to_string(),
         "Two tabs went for the third place, and the basket holds 4 books."
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_11_passes() -> anyhow::Result<()> {
+    check_11::check(solution_11::app()).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_11_believes_a_form_without_a_referer() {
+    assert_starter_fails(
+        check_11::check(check_11::exercise::app()).await,
+        "A form of http://localhost:3001, without a Referer, has changed the address to \
+         mallory@evil.example.",
     );
 }
 
