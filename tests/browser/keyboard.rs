@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{chromium::Chromium, site::Site, window::Window};
 
 /// The pages on which there is something to press.
-const PAGES: [(u32, &[&str]); 9] = [
+const PAGES: [(u32, &[&str]); 10] = [
     (1, &["/", "/nowhere"]),
     (2, &["/", "/everything"]),
     (3, &["/"]),
@@ -16,6 +16,7 @@ const PAGES: [(u32, &[&str]); 9] = [
     (7, &["/"]),
     (8, &["/", "/books?page=2", "/books/1", "/authors", "/authors/1", "/preferences"]),
     (9, &["/usual", "/exact"]),
+    (11, &["/"]),
 ];
 
 pub async fn every_link_and_button_is_reached_in_order_and_shows_it() {
