@@ -45,6 +45,7 @@ impl Stage {
         format!("http://localhost:{}{page}", self.others_port)
     }
 
+    /// The addresses at which Ada visits the library, and then the attacker.
     fn play(&self, attack: Attack) -> (String, String) {
         let host = if attack.is_from_a_subdomain() { "library.localhost" } else { "127.0.0.1" };
         let others =
@@ -117,34 +118,44 @@ impl Attack {
 
 const ADAS_NEWS: &str = "You signed this browser in as Ada.";
 
-/// Signs in as Ada, lets so much time pass, is attacked, and looks at the library's page: has
-/// another page changed something?
-async fn is_hit(visitor: &mut Chromium, stage: &Stage, attack: Attack, age: Duration) -> bool {
-    let (library, attacker) = stage.play(attack);
-    let window = sign_in(visitor, stage, &library).await;
-    let window = if age.is_zero() {
-        window
-    } else {
-        visitor.restart_later(age).await;
-        visitor.window(&stage.library).await
-    };
-    attack.run(&window, &attacker).await;
-
-    window.visit_elsewhere(&library).await;
-    let news = window.lead().await;
-    let is_hit = news.starts_with("Another");
-    assert!(is_hit || news == ADAS_NEWS, "{attack:?}: {news}");
-    is_hit
+/// A browser with one window, from which Ada visits both sites.
+struct Ada {
+    browser: Chromium,
+    window: Window,
 }
 
-async fn sign_in(visitor: &Chromium, stage: &Stage, library: &str) -> Window {
-    let window = visitor.window(&stage.library).await;
+impl Ada {
+    async fn open(browser: Chromium, stage: &Stage) -> Ada {
+        let window = browser.window(stage.library()).await;
+        Ada { browser, window }
+    }
+
+    /// Signs in, lets so much time pass, is attacked, and looks at the library's page: has another
+    /// page changed something?
+    async fn is_hit(&mut self, stage: &Stage, attack: Attack, age: Duration) -> bool {
+        let (library, attacker) = stage.play(attack);
+        sign_in(&self.window, &library).await;
+        if !age.is_zero() {
+            self.browser.restart_later(age).await;
+            self.window = self.browser.window(stage.library()).await;
+        }
+        attack.run(&self.window, &attacker).await;
+
+        self.window.visit_elsewhere(&library).await;
+        let news = self.window.lead().await;
+        let is_hit = news.starts_with("Another");
+        assert!(is_hit || news == ADAS_NEWS, "{attack:?}: {news}");
+        is_hit
+    }
+}
+
+/// Signs in with a new session and a new cookie.
+async fn sign_in(window: &Window, library: &str) {
     window.visit_elsewhere(library).await;
     window.forget_cookies().await;
     window.visit_elsewhere(library).await;
     window.press("Sign in as Ada").await;
     assert_eq!(window.lead().await, ADAS_NEWS);
-    window
 }
 
 pub async fn what_each_same_site_keeps_away() {
@@ -155,14 +166,14 @@ pub async fn what_each_same_site_keeps_away() {
         ("Lax", "lax", Duration::ZERO),
         ("Strict", "strict", Duration::ZERO),
     ];
-    let mut visitor = Chromium::allowing_third_party_cookies().await;
     let mut table = vec![vec![String::new()]];
     table.extend(ATTACKS.map(|(_, name)| vec![name.to_owned()]));
     for (title, same_site, age) in columns {
         let stage = Stage::open(&["--same-site", same_site]);
+        let mut ada = Ada::open(Chromium::allowing_third_party_cookies().await, &stage).await;
         table[0].push(title.to_owned());
         for (row, (attack, _)) in ATTACKS.into_iter().enumerate() {
-            let is_hit = is_hit(&mut visitor, &stage, attack, age).await;
+            let is_hit = ada.is_hit(&stage, attack, age).await;
             table[row + 1].push(if is_hit { "changes it" } else { "-" }.to_owned());
         }
     }
@@ -171,26 +182,26 @@ pub async fn what_each_same_site_keeps_away() {
 
 pub async fn blocking_third_party_cookies_keeps_images_and_scripts_away() {
     let stage = Stage::open(&["--same-site", "none"]);
-    let mut visitor = Chromium::blocking_third_party_cookies().await;
+    let mut ada = Ada::open(Chromium::blocking_third_party_cookies().await, &stage).await;
     for (attack, _) in ATTACKS {
         let is_blocked = matches!(attack, Attack::Image | Attack::Fetch);
-        let is_hit = is_hit(&mut visitor, &stage, attack, Duration::ZERO).await;
+        let is_hit = ada.is_hit(&stage, attack, Duration::ZERO).await;
         assert_eq!(is_hit, !is_blocked, "{attack:?}");
     }
 }
 
 pub async fn the_origin_check_and_the_token_refuse_what_is_no_page_of_ours() {
-    let mut visitor = Chromium::allowing_third_party_cookies().await;
     for defence in ["origin", "token"] {
         let stage = Stage::open(&["--same-site", "none", "--defence", defence]);
+        let mut ada = Ada::open(Chromium::allowing_third_party_cookies().await, &stage).await;
         for (attack, _) in ATTACKS {
             // A GET passes, since it has to change nothing.
-            let is_hit = is_hit(&mut visitor, &stage, attack, Duration::ZERO).await;
+            let is_hit = ada.is_hit(&stage, attack, Duration::ZERO).await;
             assert_eq!(is_hit, attack.is_a_get(), "{defence}: {attack:?}");
         }
 
-        let (library, _) = stage.play(Attack::Form);
-        let window = sign_in(&visitor, &stage, &library).await;
+        let window = &ada.window;
+        sign_in(window, stage.library().address()).await;
         window.fill("address", "ada@home.example").await;
         window.press("Save").await;
         let changed = "You changed your reminder address to ada@home.example.";
@@ -203,8 +214,8 @@ pub async fn the_origin_check_and_the_token_refuse_what_is_no_page_of_ours() {
 pub async fn without_scripts_a_button_is_enough() {
     let stage = Stage::open(&["--same-site", "none"]);
     let visitor = Chromium::start().await;
-    let (library, _) = stage.play(Attack::Form);
-    let window = sign_in(&visitor, &stage, &library).await;
+    let window = visitor.window(stage.library()).await;
+    sign_in(&window, stage.library().address()).await;
 
     window.forbid_scripts().await;
     window.visit_elsewhere(&stage.another_site("/form")).await;
@@ -218,9 +229,10 @@ pub async fn without_scripts_a_button_is_enough() {
 pub async fn a_cookie_for_other_sites_needs_secure_and_http_to_this_machine_is_enough() {
     let stage = Stage::open(&["--same-site", "none"]);
     let visitor = Chromium::start().await;
+    let window = visitor.window(stage.library()).await;
     for host in ["127.0.0.1", "localhost", "library.localhost"] {
         let library = format!("http://{host}:{}/", stage.port);
-        let window = sign_in(&visitor, &stage, &library).await;
+        sign_in(&window, &library).await;
         let cookie = window.cookie("chapter11").await.expect("it is kept");
         assert_eq!(cookie.secure(), Some(true), "{host}");
         assert_eq!(cookie.same_site().map(|it| it.to_string()).as_deref(), Some("None"), "{host}");
