@@ -7,7 +7,7 @@ use axum::{
     Router,
     http::{
         HeaderMap,
-        header::{CONTENT_SECURITY_POLICY, SET_COOKIE},
+        header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, SET_COOKIE},
     },
     response::Html,
     routing::{any, get},
@@ -255,7 +255,7 @@ pub async fn what_is_same_origin_same_site_and_cross_site() {
         said.replace(&port.to_string(), "3000").replace(&others_port.to_string(), "3001")
     };
 
-    let heads = ["a page of", "sends a form to", "Sec-Fetch-Site", "Origin"];
+    let heads = ["a page at", "sends a form to", "Sec-Fetch-Site", "Origin"];
     let mut table = vec![heads.map(String::from).to_vec()];
     for (page, target) in [
         (here("127.0.0.1"), here("127.0.0.1")),
@@ -266,6 +266,7 @@ pub async fn what_is_same_origin_same_site_and_cross_site() {
         (elsewhere("localhost"), here("library.localhost")),
         (elsewhere("evil.localhost"), here("localhost")),
         (here("127.0.0.1") + "/sandboxed", here("127.0.0.1")),
+        (here("127.0.0.1") + "/no-referrer", here("127.0.0.1")),
     ] {
         window.visit_elsewhere(&page).await;
         window.run(&SEND_FORM.replace("TARGET", &target)).await;
@@ -302,6 +303,7 @@ async fn mirror() -> u16 {
         [(SET_COOKIE, "secure=1; SameSite=None; Secure"), (SET_COOKIE, "plain=1; SameSite=None")];
     let app = Router::new()
         .route("/sandboxed", get(async move || (sandbox, Html("<p>A page in a sandbox</p>"))))
+        .route("/no-referrer", get(async || ([(REFERRER_POLICY, "no-referrer")], "No Referer")))
         .route("/set", get(async move || (axum::response::AppendHeaders(cookies), "Set")))
         .fallback(any(say));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -92,7 +92,7 @@ enum Cookies {
     None,
     /// Not with what a page of another site loads ("third-party cookies").
     FirstParty,
-    /// All, with whatever a page of another site loads.
+    /// All, also with what a page of another site loads.
     ThirdParty,
 }
 
