@@ -101,7 +101,6 @@ fn page(title: &str, body: &str) -> Html<String> {
         <html lang="en">
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <meta name="color-scheme" content="light dark">
         <title>{title}</title>
         <body style="font: 100%/1.6 serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem">
         <main><h1>{title}</h1>{body}</main>"#

@@ -20,7 +20,7 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// | has the method GET, HEAD or OPTIONS | it passes: these are safe, they ask for no change (RFC 9110 section 9.2.1) |
 /// | says `Sec-Fetch-Site: same-origin` or `none` | it passes: a page of this origin sent it, or no page did |
 /// | says any other `Sec-Fetch-Site` | it is refused |
-/// | has no `Sec-Fetch-Site`, and no `Origin` | it passes: for years no browser has sent another origin's form without both, and no other program adds a visitor's cookies to one |
+/// | has no `Sec-Fetch-Site`, and no `Origin` | it passes: browsers send at least one of the two with a form of another origin, and no other program adds a visitor's cookies |
 /// | has an `Origin` whose host is the host that it asks for | it passes |
 /// | has any other `Origin`, `null` too | it is refused |
 ///
