@@ -1,7 +1,7 @@
 //! Exercise 11: a check that another site can avoid.
 //!
-//! The handlers take no form of another site: they look at the Referer. And yet such a form still
-//! gets through, because its page sends no Referer.
+//! The site refuses a form whose Referer is another site. And yet a form of another site gets
+//! through, because its page sends no Referer.
 //!
 //! Run: `just exercise 11`
 
@@ -19,7 +19,7 @@ const ADDRESS: &str = "address";
 
 /// What the check visits, at http://127.0.0.1:3000.
 pub fn app() -> Router {
-    // Every site may send this cookie, so the check has to keep their forms away.
+    // This cookie goes along with the forms of all sites, so the check has to refuse them.
     let sessions = SessionLayer::builder(MemoryStore::default())
         .cookie_same_site(SameSite::None)
         .build()

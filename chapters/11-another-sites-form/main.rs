@@ -16,7 +16,7 @@ struct Options {
     /// What the session cookie says in SameSite
     #[arg(long, value_enum, default_value_t = CookieSameSite::Lax)]
     same_site: CookieSameSite,
-    /// What protects the forms besides
+    /// What else protects the forms
     #[arg(long, value_enum, default_value_t = Defence::None)]
     defence: Defence,
     #[command(flatten)]

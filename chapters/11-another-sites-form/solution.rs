@@ -14,7 +14,7 @@ const ADDRESS: &str = "address";
 
 /// What the check visits, at http://127.0.0.1:3000.
 pub fn app() -> Router {
-    // Every site may send this cookie, so the check has to keep their forms away.
+    // This cookie goes along with the forms of all sites, so the check has to refuse them.
     let sessions = SessionLayer::builder(MemoryStore::default())
         .cookie_same_site(SameSite::None)
         .build()

@@ -142,8 +142,11 @@ impl Chromium {
     /// Closes the browser, makes the cookies in its profile so much older, and starts it again.
     pub async fn restart_later(&mut self, time: Duration) {
         self.end();
-        let file = self.profile.path().join("Default/Cookies");
-        let file = SqliteConnectOptions::new().filename(file);
+        // Versions differ in where it is.
+        let files = ["Default/Cookies", "Default/Network/Cookies"];
+        let file =
+            files.map(|file| self.profile.path().join(file)).into_iter().find(|it| it.exists());
+        let file = SqliteConnectOptions::new().filename(file.expect("Chromium's cookies"));
         let mut table = SqliteConnection::connect_with(&file).await.expect("Chromium's cookies");
         // In Chromium's table, times are in microseconds.
         let microseconds = i64::try_from(time.as_micros()).expect("not that long");
