@@ -7,8 +7,8 @@ use crate::{browser::Browser, jar::Begun, page::Page};
 /// A page of another origin, opened with [`Browser::page_at`].
 ///
 /// Whether it is same-origin, same-site or cross-site is as in the HTML standard ("same site"):
-/// one origin has one scheme, host and port; one site has one scheme and one registrable domain,
-/// whatever the port. The registrable domain is taken to be the last two labels of the host. A
+/// one origin has one scheme, host and port; one site has one scheme and one registrable domain, and
+/// the port does not count. The registrable domain is taken to be the last two labels of the host. A
 /// browser looks it up in the Public Suffix List instead.
 ///
 /// It sends no `Referer`, as a page with `Referrer-Policy: no-referrer` does not.

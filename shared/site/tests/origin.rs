@@ -49,7 +49,7 @@ async fn sec_fetch_site_decides_and_then_the_origin() {
         (None, Some(HERE), true),
         (None, Some(ELSEWHERE), false),
         (None, Some("null"), false),
-        // What Sec-Fetch-Site says counts, whatever the origin.
+        // Sec-Fetch-Site counts before Origin.
         (Some("same-origin"), Some("null"), true),
         (Some("cross-site"), Some(HERE), false),
         (Some("same-site"), Some(HERE), false),
