@@ -16,6 +16,8 @@ use tokio::runtime::Runtime;
 
 #[path = "browser/accessibility.rs"]
 mod accessibility;
+#[path = "browser/attacks.rs"]
+mod attacks;
 #[path = "browser/chromium.rs"]
 mod chromium;
 #[path = "browser/keyboard.rs"]
@@ -73,6 +75,12 @@ const STORIES: &[Story] = stories![
     stories::one_browser_ends_the_session_of_another,
     stories::back_shows_no_private_page_after_signing_out,
     stories::the_pages_are_dark_for_who_prefers_that,
+    attacks::what_is_same_origin_same_site_and_cross_site,
+    attacks::what_each_same_site_keeps_away,
+    attacks::blocking_third_party_cookies_keeps_images_and_scripts_away,
+    attacks::the_origin_check_and_the_token_refuse_what_is_no_page_of_ours,
+    attacks::a_cookie_for_other_sites_needs_secure_and_http_to_this_machine_is_enough,
+    attacks::without_scripts_a_button_is_enough,
     keyboard::every_link_and_button_is_reached_in_order_and_shows_it,
     keyboard::a_car_is_set_by_keyboard_alone,
     keyboard::the_first_link_skips_to_the_content,
@@ -91,6 +99,7 @@ const NEEDING_AXE: &[Story] = stories![
     accessibility::chapter_9_is_for_everybody,
     accessibility::the_inspector_is_for_everybody,
     accessibility::chapter_10_is_for_everybody,
+    accessibility::chapter_11_is_for_everybody,
 ];
 
 /// Not a test: it makes the pictures.

@@ -24,6 +24,8 @@ use sessions::{
 mod check_1;
 #[path = "../chapters/10-signing-in/check.rs"]
 mod check_10;
+#[path = "../chapters/11-another-sites-form/check.rs"]
+mod check_11;
 #[path = "../chapters/02-my-car/check.rs"]
 mod check_2;
 #[path = "../chapters/03-nested-mutation/check.rs"]
@@ -44,6 +46,8 @@ mod check_9;
 mod solution_1;
 #[path = "../chapters/10-signing-in/solution.rs"]
 mod solution_10;
+#[path = "../chapters/11-another-sites-form/solution.rs"]
+mod solution_11;
 #[path = "../chapters/02-my-car/solution.rs"]
 mod solution_2;
 #[path = "../chapters/03-nested-mutation/solution.rs"]
@@ -225,6 +229,20 @@ async fn the_starter_of_chapter_10_lets_the_attacker_read_along() {
         check_10::check(check_10::exercise::app()).await,
         "An attacker planted an id. The visitor signed in, and now the attacker reads: \"You are \
          ada. Basket: Emma. Note: My diary is behind Middlemarch.\"",
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_11_passes() -> anyhow::Result<()> {
+    check_11::check(solution_11::app()).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_11_believes_a_form_without_a_referer() {
+    assert_starter_fails(
+        check_11::check(check_11::exercise::app()).await,
+        "A form of http://localhost:3001, without a Referer, has changed the address to \
+         mallory@evil.example.",
     );
 }
 

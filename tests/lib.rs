@@ -112,18 +112,19 @@ impl Server {
         String::from_utf8_lossy(&log).into_owned()
     }
 
-    /// Waits for the first line of its output, from here on, that contains `text`.
+    /// Waits for the first line of its output, from here on, that contains `text`, and returns it.
     ///
     /// # Panics
     ///
     /// If its output ends before.
-    pub fn wait_for(&mut self, text: &str) {
+    pub fn wait_for(&mut self, text: &str) -> String {
         let mut line = String::new();
         while !line.contains(text) {
             line.clear();
             let length = self.output.read_line(&mut line).expect("its output is text");
             assert!(length > 0, "its output ended without {text:?}");
         }
+        line
     }
 
     /// Presses Enter in its terminal.

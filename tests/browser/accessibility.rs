@@ -6,7 +6,7 @@ use std::fs;
 use serde::Deserialize;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 
-use crate::{chromium::Chromium, site::Site, stories, window::Window};
+use crate::{attacks::Stage, chromium::Chromium, site::Site, stories, window::Window};
 
 const AXE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/browser/node_modules/axe-core/axe.min.js");
 
@@ -225,6 +225,27 @@ pub async fn chapter_10_is_for_everybody() {
 
     stories::sign_in(&window, "liz", "no").await;
     inspect_all(&window, &["/my-books", "/all-books"]).await;
+}
+
+pub async fn chapter_11_is_for_everybody() {
+    let stage = Stage::open(&["--same-site", "none", "--defence", "origin"]);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(stage.library()).await;
+    inspect_all(&window, &["/", "/reminders/stop", "/reminders", "/nowhere", "/"]).await;
+    window.press("Sign in as Ada").await;
+    inspect(&window).await;
+    window.follow("Stop the reminders").await;
+    inspect(&window).await;
+
+    // The other site's pages, too, but for those that leave at once.
+    for page in ["/", "/link", "/image", "/fetch"] {
+        window.visit_elsewhere(&stage.another_site(page)).await;
+        inspect(&window).await;
+    }
+    window.visit_elsewhere(&stage.another_site("/form")).await;
+    window.wait_for(".brand").await;
+    assert_eq!(window.heading().await, "Forbidden");
+    inspect(&window).await;
 }
 
 /// Looks at the pages at these addresses.

@@ -5,6 +5,7 @@ use std::{
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     sync::OnceLock,
+    time::Duration,
 };
 
 use axum::http::Method;
@@ -16,6 +17,7 @@ use fantoccini::{
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustix::process::geteuid;
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use url::{ParseError, Url};
 
@@ -77,19 +79,42 @@ pub struct Chromium {
     /// The session that started it. Each [`Window`] has one of its own, so that it can wait for
     /// an answer while another goes on.
     client: Client,
-    keeps_cookies: bool,
+    keeps: Cookies,
     profile: TempDir,
+}
+
+/// Which cookies the settings of a Chromium let it keep and send.
+#[derive(Clone, Copy, Debug)]
+enum Cookies {
+    /// As it comes.
+    Default,
+    /// None at all.
+    None,
+    /// Not with what a page of another site loads ("third-party cookies").
+    FirstParty,
+    /// All, also with what a page of another site loads.
+    ThirdParty,
 }
 
 impl Chromium {
     /// Starts Chromium as it comes, with an empty profile.
     pub async fn start() -> Chromium {
-        Chromium::launch(true).await.expect("Chromium starts")
+        Chromium::launch(Cookies::Default).await.expect("Chromium starts")
     }
 
     /// Starts one whose settings forbid every site to keep cookies.
     pub async fn refusing_cookies() -> Chromium {
-        Chromium::launch(false).await.expect("Chromium starts")
+        Chromium::launch(Cookies::None).await.expect("Chromium starts")
+    }
+
+    /// Starts one whose settings block third-party cookies.
+    pub async fn blocking_third_party_cookies() -> Chromium {
+        Chromium::launch(Cookies::FirstParty).await.expect("Chromium starts")
+    }
+
+    /// Starts one whose settings allow third-party cookies.
+    pub async fn allowing_third_party_cookies() -> Chromium {
+        Chromium::launch(Cookies::ThirdParty).await.expect("Chromium starts")
     }
 
     /// Looks whether chromedriver finds a Chromium that it can start.
@@ -98,20 +123,39 @@ impl Chromium {
     ///
     /// What is missing, in one line.
     pub async fn is_there() -> Result<(), String> {
-        Chromium::launch(true).await.map(drop)
+        Chromium::launch(Cookies::Default).await.map(drop)
     }
 
-    async fn launch(keeps_cookies: bool) -> Result<Chromium, String> {
+    async fn launch(keeps: Cookies) -> Result<Chromium, String> {
         let profile = TempDir::new().expect("a folder for the profile");
-        let client = connect(profile.path(), keeps_cookies).await?;
-        Ok(Chromium { client, keeps_cookies, profile })
+        let client = connect(profile.path(), keeps).await?;
+        Ok(Chromium { client, keeps, profile })
     }
 
     /// Closes the browser, all of its windows with it, and starts it again with its profile.
     pub async fn restart(&mut self) {
         self.end();
         self.client =
-            connect(self.profile.path(), self.keeps_cookies).await.expect("Chromium starts again");
+            connect(self.profile.path(), self.keeps).await.expect("Chromium starts again");
+    }
+
+    /// Closes the browser, makes the cookies in its profile so much older, and starts it again.
+    pub async fn restart_later(&mut self, time: Duration) {
+        self.end();
+        // Versions differ in where it is.
+        let files = ["Default/Cookies", "Default/Network/Cookies"];
+        let file =
+            files.map(|file| self.profile.path().join(file)).into_iter().find(|it| it.exists());
+        let file = SqliteConnectOptions::new().filename(file.expect("Chromium's cookies"));
+        let mut table = SqliteConnection::connect_with(&file).await.expect("Chromium's cookies");
+        // In Chromium's table, times are in microseconds.
+        let microseconds = i64::try_from(time.as_micros()).expect("not that long");
+        let update = sqlx::query("UPDATE cookies SET creation_utc = creation_utc - ?");
+        let updated = update.bind(microseconds).execute(&mut table).await.expect("the table");
+        assert_ne!(updated.rows_affected(), 0, "there is a cookie");
+        table.close().await.expect("it is written");
+        self.client =
+            connect(self.profile.path(), self.keeps).await.expect("Chromium starts again");
     }
 
     /// Opens a window, which shows no page yet.
@@ -178,7 +222,7 @@ impl WebDriverCompatibleCommand for DevTools {
     }
 }
 
-async fn connect(profile: &Path, keeps_cookies: bool) -> Result<Client, String> {
+async fn connect(profile: &Path, keeps: Cookies) -> Result<Client, String> {
     let profile = format!("--user-data-dir={}", profile.display());
     let mut arguments = vec![
         profile.as_str(),
@@ -199,12 +243,15 @@ async fn connect(profile: &Path, keeps_cookies: bool) -> Result<Client, String> 
         // Chromium refuses to start its sandbox as root, whom many containers run tests as.
         arguments.push("--no-sandbox");
     }
-    // 1 allows, 2 blocks.
-    let cookies = if keeps_cookies { 1 } else { 2 };
-    let options = json!({
-        "args": arguments,
-        "prefs": { "profile.default_content_setting_values.cookies": cookies },
-    });
+    let preferences = match keeps {
+        Cookies::Default => json!({}),
+        // 1 allows, 2 blocks.
+        Cookies::None => json!({ "profile.default_content_setting_values.cookies": 2 }),
+        // 0 allows, 1 blocks.
+        Cookies::FirstParty => json!({ "profile.cookie_controls_mode": 1 }),
+        Cookies::ThirdParty => json!({ "profile.cookie_controls_mode": 0 }),
+    };
+    let options = json!({ "args": arguments, "prefs": preferences });
     open_session(json!({ "goog:chromeOptions": options })).await
 }
 

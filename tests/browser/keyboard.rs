@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{chromium::Chromium, site::Site, window::Window};
 
 /// The pages on which there is something to press.
-const PAGES: [(u32, &[&str]); 10] = [
+const PAGES: [(u32, &[&str]); 11] = [
     (1, &["/", "/nowhere"]),
     (2, &["/", "/everything"]),
     (3, &["/"]),
@@ -17,6 +17,7 @@ const PAGES: [(u32, &[&str]); 10] = [
     (8, &["/", "/books?page=2", "/books/1", "/authors", "/authors/1", "/preferences"]),
     (9, &["/usual", "/exact"]),
     (10, &["/", "/sign-in"]),
+    (11, &["/"]),
 ];
 
 pub async fn every_link_and_button_is_reached_in_order_and_shows_it() {

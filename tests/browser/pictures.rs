@@ -16,6 +16,7 @@ use png::{BitDepth, ColorType, Compression, Decoder, Encoder, Filter, Transforma
 use sha2::{Digest, Sha256};
 
 use crate::{
+    attacks::Stage,
     chromium::Chromium,
     site::Site,
     stories::{add_in_two_windows, let_pass, set_car, sign_in},
@@ -152,6 +153,14 @@ async fn pictures() -> Vec<Picture> {
     sign_in(&window, "ada", "no").await;
     window.run(THE_SAME_IDS).await;
     pictures.push(Picture::take("10-signing-in", &window, WIDTH).await);
+
+    let stage = Stage::open(&["--same-site", "none"]);
+    let window = visitor.window(stage.library()).await;
+    window.visit("/").await;
+    window.press("Sign in as Ada").await;
+    window.visit_elsewhere(&stage.another_site("/form")).await;
+    window.wait_for(".brand").await;
+    pictures.push(Picture::take("11-another-sites-form", &window, WIDTH).await);
 
     pictures
 }

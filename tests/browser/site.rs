@@ -52,9 +52,9 @@ impl Site {
         self.folder.path()
     }
 
-    /// Waits for a line of its output that contains `text`.
-    pub fn wait_for(&mut self, text: &str) {
-        self.server.wait_for(text);
+    /// Waits for a line of its output that contains `text`, and returns it.
+    pub fn wait_for(&mut self, text: &str) -> String {
+        self.server.wait_for(text)
     }
 
     /// Presses Enter in its terminal.

@@ -17,6 +17,9 @@ use crate::chromium::tell;
 /// A page that is not there after this long will not come.
 const LONG: Duration = Duration::from_secs(60);
 
+/// How often to look whether it is there.
+const OFTEN: Duration = Duration::from_millis(20);
+
 /// A window of a [`Chromium`](crate::chromium::Chromium), at one site.
 #[derive(Debug)]
 pub struct Window {
@@ -33,6 +36,17 @@ impl Window {
     /// Types an address, for example `/car`, and waits for its page.
     pub async fn visit(&self, path: &str) {
         self.client.goto(&format!("{}{path}", self.address)).await.expect("the page loads");
+    }
+
+    /// Types an address of another site, and waits for its page.
+    pub async fn visit_elsewhere(&self, address: &str) {
+        self.client.goto(address).await.expect("the page loads");
+    }
+
+    /// Waits for a page that has such an element.
+    pub async fn wait_for(&self, css: &str) {
+        let waiting = self.client.wait().at_most(LONG).every(OFTEN);
+        waiting.for_element(Locator::Css(css)).await.expect("it comes");
     }
 
     /// Presses a button and waits for the page that follows.
@@ -150,18 +164,17 @@ impl Window {
         tell(&self.client, "Network.setBlockedURLs", json!({ "urls": [pattern] })).await;
     }
 
-    /// Waits until the page, by itself, has such an element.
-    pub async fn wait_for(&self, css: &str) {
-        let often = Duration::from_millis(20);
-        let waiting = self.client.wait().at_most(LONG).every(often);
-        waiting.for_element(Locator::Css(css)).await.expect("the element comes");
-    }
-
     /// Prefers dark pages, or light ones.
     pub async fn prefer(&self, scheme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
         let media = json!({ "features": features });
         tell(&self.client, "Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Forbids the pages that come next to run scripts of their own.
+    pub async fn forbid_scripts(&self) {
+        let forbidden = json!({ "value": true });
+        tell(&self.client, "Emulation.setScriptExecutionDisabled", forbidden).await;
     }
 
     /// Gives the page this many CSS pixels, each of them one of the screen's.
@@ -204,7 +217,6 @@ impl Pressed {
 
 /// Waits for a page without the mark.
 async fn arrive(client: &Client) {
-    let often = Duration::from_millis(20);
-    let next = client.wait().at_most(LONG).every(often);
+    let next = client.wait().at_most(LONG).every(OFTEN);
     next.for_element(Locator::Css("html:not([data-left])")).await.expect("the next page comes");
 }

@@ -7,7 +7,7 @@ use axum::{
     body::{Body, Bytes},
     http::{
         HeaderName, HeaderValue, Method, Request, StatusCode,
-        header::{CONTENT_TYPE, COOKIE, GetAll, HOST, LOCATION, SET_COOKIE},
+        header::{CONTENT_TYPE, COOKIE, GetAll, HOST, LOCATION, ORIGIN, SET_COOKIE},
     },
 };
 use http_body_util::BodyExt;
@@ -16,6 +16,7 @@ use tower::ServiceExt;
 use url::{Position, Url};
 
 use crate::{
+    elsewhere::Elsewhere,
     jar::{Begun, Jar},
     names::Names,
     page::Page,
@@ -23,7 +24,7 @@ use crate::{
 };
 
 /// Where a visitor stands who types the address that `just run` prints.
-const ORIGIN: &str = "http://127.0.0.1:3000";
+const START: &str = "http://127.0.0.1:3000";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -62,7 +63,7 @@ impl Browser {
     ///
     /// The tabs share clones of `app`; state that it holds in an `Arc` is the same for all.
     pub fn open(app: Router) -> Self {
-        Self::with(app, parse(ORIGIN), Arc::default(), Arc::default())
+        Self::with(app, parse(START), Arc::default(), Arc::default())
     }
 
     /// The same, at another origin: `http://library.example`, or `https://` for a secure one.
@@ -175,6 +176,17 @@ impl Browser {
         self.navigate(Method::POST, url, Some(form), Begun::AtAnotherSite).await
     }
 
+    /// A page of this origin, for example `http://evil.example`, open in the same browser. What it
+    /// sends to the application carries the cookies that `SameSite` allows, and says
+    /// `Sec-Fetch-Site` and, for a form, `Origin`.
+    ///
+    /// # Panics
+    ///
+    /// When `origin` is not an http or https address.
+    pub fn page_at(&mut self, origin: &str) -> Elsewhere<'_> {
+        Elsewhere::new(self, parse(origin))
+    }
+
     /// Sends anything else: another method, another body. Of its address only path and query
     /// count. The kept cookies are added, unless the request has a cookie header.
     pub async fn send(&mut self, request: Request<Body>) -> &Page {
@@ -271,6 +283,29 @@ impl Browser {
         }
     }
 
+    /// The address of the current page, or where the browser is before the first one.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// Sends what a page of another origin asks for; `origin` is said of a form.
+    pub(crate) async fn send_from(
+        &mut self,
+        origin: Option<&str>,
+        path: &str,
+        form: Option<&[(&str, &str)]>,
+        begun: Begun,
+    ) -> &Page {
+        let url = self.resolve(path);
+        let method = if form.is_some() { Method::POST } else { Method::GET };
+        let mut request = form_request(method, &url, form, begun);
+        if let Some(origin) = origin {
+            let origin = HeaderValue::from_str(origin).expect("an origin is ASCII");
+            request.headers_mut().insert(ORIGIN, origin);
+        }
+        self.exchange(url, request, begun).await
+    }
+
     /// The address that a link of the current page leads to.
     fn resolve(&self, path: &str) -> Url {
         let url =
@@ -290,19 +325,7 @@ impl Browser {
         form: Option<&[(&str, &str)]>,
         begun: Begun,
     ) -> &Page {
-        let body = form.map_or_else(Bytes::new, |form| {
-            serde_urlencoded::to_string(form).expect("pairs of strings can be urlencoded").into()
-        });
-        let mut request = request(method, &url, body);
-        if form.is_some() {
-            request.headers_mut().insert(
-                CONTENT_TYPE,
-                HeaderValue::from_static("application/x-www-form-urlencoded"),
-            );
-        }
-        if begun == Begun::AtAnotherSite {
-            request.headers_mut().insert(SEC_FETCH_SITE, HeaderValue::from_static("cross-site"));
-        }
+        let request = form_request(method, &url, form, begun);
         self.exchange(url, request, begun).await
     }
 
@@ -376,6 +399,28 @@ fn parse(origin: &str) -> Url {
         Ok(url) if url.scheme().starts_with("http") => url,
         _ => panic!("{origin:?} is not an origin such as http://library.example"),
     }
+}
+
+/// A request with this form, urlencoded, which says where it was begun.
+fn form_request(
+    method: Method,
+    url: &Url,
+    form: Option<&[(&str, &str)]>,
+    begun: Begun,
+) -> Request<Bytes> {
+    let body = form.map_or_else(Bytes::new, |form| {
+        serde_urlencoded::to_string(form).expect("pairs of strings can be urlencoded").into()
+    });
+    let mut request = request(method, url, body);
+    let headers = request.headers_mut();
+    if form.is_some() {
+        let urlencoded = HeaderValue::from_static("application/x-www-form-urlencoded");
+        headers.insert(CONTENT_TYPE, urlencoded);
+    }
+    if let Some(site) = begun.sec_fetch_site() {
+        headers.insert(SEC_FETCH_SITE, HeaderValue::from_static(site));
+    }
+    request
 }
 
 fn request(method: Method, url: &Url, body: Bytes) -> Request<Bytes> {

@@ -11,13 +11,31 @@ use cookie::{Cookie as RawCookie, SameSite};
 use cookie_store::{Cookie, CookieDomain, CookieStore};
 use url::{Host, Url};
 
-/// Where a navigation was begun (section 5.2).
+/// Where a request was begun (section 5.2).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Begun {
     /// The visitor typed the address, or used a link or form of the application itself.
     Here,
+    /// A page of the application's own origin, which the browser says.
+    AtThisOrigin,
+    /// A page of another origin of the same site: another port, or another host of one domain.
+    AtThisSite,
     /// A link or form of another site led to the application.
     AtAnotherSite,
+    /// A page of another site loads something from the application, and stays where it is.
+    WithinAnotherSite,
+}
+
+impl Begun {
+    /// What the browser says of it, in `Sec-Fetch-Site`.
+    pub(crate) fn sec_fetch_site(self) -> Option<&'static str> {
+        match self {
+            Begun::Here => None,
+            Begun::AtThisOrigin => Some("same-origin"),
+            Begun::AtThisSite => Some("same-site"),
+            Begun::AtAnotherSite | Begun::WithinAnotherSite => Some("cross-site"),
+        }
+    }
 }
 
 /// The cookies of one profile.
@@ -50,7 +68,7 @@ impl Jar {
     /// The `Cookie` header for a request to `url`, if there is a cookie to send (section 5.8.3).
     pub(crate) fn cookies_for(&self, url: &Url, method: &Method, begun: Begun) -> Option<String> {
         let mut cookies = self.store.matches(url);
-        cookies.retain(|cookie| begun == Begun::Here || crosses_sites(cookie, method));
+        cookies.retain(|cookie| is_allowed(cookie, method, begun));
         // Longer paths first; the sort is stable, so among equals the older comes first.
         cookies.sort_by_key(|cookie| Reverse(cookie.path.len()));
 
@@ -153,15 +171,21 @@ fn is_acceptable(cookie: &RawCookie<'_>, url: &Url) -> bool {
     true
 }
 
-/// Whether a cookie goes with a top-level navigation begun at another site (section 5.6.7.1).
+/// Whether a cookie goes with a request that was begun there (section 5.6.7.1).
 ///
 /// A cookie that says nothing is treated as Lax. Chrome's grace of two minutes for such a cookie
-/// ("Lax-allowing-unsafe", section 5.6.7.2) is left out.
-fn crosses_sites(cookie: &RawCookie<'_>, method: &Method) -> bool {
+/// ("Lax-allowing-unsafe", section 5.6.7.2) is left out, and so is its setting that keeps the
+/// cookies of other sites, `SameSite=None` as well, out of what a page loads.
+fn is_allowed(cookie: &RawCookie<'_>, method: &Method, begun: Begun) -> bool {
+    let is_navigation = match begun {
+        Begun::Here | Begun::AtThisOrigin | Begun::AtThisSite => return true,
+        Begun::AtAnotherSite => true,
+        Begun::WithinAnotherSite => false,
+    };
     match cookie.same_site() {
         Some(SameSite::Strict) => false,
         Some(SameSite::None) => true,
-        Some(SameSite::Lax) | None => method.is_safe(),
+        Some(SameSite::Lax) | None => is_navigation && method.is_safe(),
     }
 }
 

@@ -40,6 +40,7 @@
 //! |---|---|
 //! | `browser.rs` | [`Browser`]: a tab; sends requests, shares its cookies with the other tabs |
 //! | `jar.rs` | the cookies kept, and the rules for keeping and sending them |
+//! | `elsewhere.rs` | [`Elsewhere`]: a page of another origin, and what it sends |
 //! | `page.rs` | [`Page`]: one response |
 //! | `sheet.rs` | the text that a visitor sees, drawn from HTML |
 //! | `transcript.rs` | the exchanges, as a reader of the docs sees them |
@@ -49,6 +50,7 @@
 
 mod browser;
 mod dates;
+mod elsewhere;
 mod exercise;
 mod jar;
 mod names;
@@ -57,5 +59,6 @@ mod sheet;
 mod transcript;
 
 pub use browser::Browser;
+pub use elsewhere::Elsewhere;
 pub use exercise::exercise;
 pub use page::Page;

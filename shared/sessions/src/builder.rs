@@ -160,6 +160,9 @@ impl<S> Builder<S> {
     /// not, which keeps most cross-site request forgery (CSRF) away. Django:
     /// `SESSION_COOKIE_SAMESITE`.
     ///
+    /// Rust's `None`, unlike `SameSite::None`, leaves the attribute out, as Django's `False` does.
+    /// What that means differs from browser to browser (RFC 6265bis section 5.6.7).
+    ///
     /// ```
     /// # use sessions::{MemoryStore, SessionLayer};
     /// use sessions::SameSite;
@@ -169,8 +172,8 @@ impl<S> Builder<S> {
     ///     .build()?;
     /// # Ok(()) }
     /// ```
-    pub fn cookie_same_site(mut self, same_site: SameSite) -> Self {
-        self.config.same_site = same_site;
+    pub fn cookie_same_site(mut self, same_site: impl Into<Option<SameSite>>) -> Self {
+        self.config.same_site = same_site.into();
         self
     }
 

@@ -49,7 +49,7 @@ pub(crate) struct Config {
     pub domain: Option<String>,
     pub secure: Secure,
     pub http_only: bool,
-    pub same_site: SameSite,
+    pub same_site: Option<SameSite>,
     pub expire_at_browser_close: bool,
     pub save_every_request: bool,
     pub size_limit: usize,
@@ -73,7 +73,7 @@ impl Default for Config {
             domain: None,
             secure: Secure::UnlessLoopback,
             http_only: true,
-            same_site: SameSite::Lax,
+            same_site: Some(SameSite::Lax),
             expire_at_browser_close: false,
             save_every_request: false,
             size_limit: 64 * 1024,
@@ -85,7 +85,7 @@ impl Config {
     /// `SameSite=None` and the two prefixes are worth nothing without `Secure`: a browser drops
     /// the cookie (RFC 6265bis sections 4.1.3 and 5.7).
     pub fn needs_secure(&self) -> bool {
-        self.same_site == SameSite::None
+        self.same_site == Some(SameSite::None)
             || has_prefix(&self.name, "__Host-")
             || has_prefix(&self.name, "__Secure-")
     }
@@ -129,7 +129,7 @@ impl Config {
             return Err(format!("{name} begins with __Host-, so it takes no domain and path /"));
         }
         match self.needs_secure() && self.secure == Secure::Never {
-            true if self.same_site == SameSite::None => {
+            true if self.same_site == Some(SameSite::None) => {
                 Err("browsers drop a cookie with SameSite=None that is not Secure".to_owned())
             }
             true => Err(format!(

@@ -121,6 +121,15 @@ async fn a_cookie_for_other_sites_is_secure_also_on_this_machine() {
 }
 
 #[tokio::test]
+async fn a_cookie_that_says_nothing_of_other_sites_has_no_same_site() {
+    for cookie in kept_and_removed(builder().cookie_same_site(None), "http://127.0.0.1:3000").await
+    {
+        assert_eq!(cookie.same_site(), None);
+        assert_eq!(cookie.secure(), None);
+    }
+}
+
+#[tokio::test]
 async fn a_cookie_with_a_prefix_is_as_browsers_demand_and_goes_again() {
     for name in ["__Host-sessionid", "__Secure-sessionid", "__host-sessionid"] {
         for origin in ["http://127.0.0.1:3000", "https://library.example"] {

@@ -3,7 +3,8 @@
 //! A chapter writes its own routes and hands them over twice: [`with_look`] puts the look, the
 //! error pages and the security headers around them, [`ServerOptions::serve`] listens until
 //! Ctrl-C. Its handlers take [`Form`], [`Path`] and [`Query`], so that a visitor whose form does
-//! not fit reads a sentence for visitors. Nothing here knows what a session or a cookie is.
+//! not fit reads a sentence for visitors. [`refuse_cross_origin`] keeps the forms of other sites
+//! away. Nothing here knows what a session or a cookie is.
 //!
 //! A chapter's templates extend `templates/base.html`, which has the blocks `title`, `sidebar`
 //! (list items), `notice` (above the content) and `content`. In `theme`, a page may write the
@@ -24,6 +25,7 @@ extern crate self as site;
 mod connections;
 mod extract;
 mod look;
+mod origin;
 mod serve;
 mod stop;
 mod visit;
@@ -32,5 +34,6 @@ pub use ::inspector::{Inspector, is_watching};
 pub use clap::Parser;
 pub use extract::{Form, Path, Query, Rejection};
 pub use look::{BODY_LIMIT, BODY_TIME, server_error, unavailable, with_look};
-pub use serve::{ServerOptions, exit_with};
+pub use origin::refuse_cross_origin;
+pub use serve::{Listening, ServerOptions, exit_with};
 pub use visit::IsVisit;

@@ -64,23 +64,54 @@ impl ServerOptions {
     /// A port that is taken or not allowed is one line on the standard error output, with the
     /// remedy, and exit code 1.
     pub async fn serve(self, app: Router, tries: &[&str]) -> ExitCode {
+        match self.listen().await {
+            Ok(listening) => listening.serve(app, tries).await,
+            Err(code) => code,
+        }
+    }
+
+    /// The first half of [`serve`](Self::serve), for a program that has to know its port first.
+    ///
+    /// # Errors
+    ///
+    /// The exit code 1, when the line that `serve` would print has been printed.
+    pub async fn listen(self) -> Result<Listening, ExitCode> {
         let inspector = self.inspector();
         log_to_stderr(&inspector);
         let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let bound = TcpListener::bind(wanted).await;
-        let (listener, address) = match bound.and_then(|it| Ok((it.local_addr()?, it))) {
-            Ok((address, listener)) => (listener, address),
-            Err(error) => return exit_with(cannot_listen(wanted, error)),
-        };
+        match bound.and_then(|it| Ok((it.local_addr()?, it))) {
+            Ok((address, listener)) => Ok(Listening { listener, address, inspector }),
+            Err(error) => Err(exit_with(cannot_listen(wanted, error))),
+        }
+    }
+}
+
+/// A server that has its port, and answers as soon as it is told what to serve.
+#[derive(Debug)]
+pub struct Listening {
+    listener: TcpListener,
+    address: SocketAddr,
+    inspector: Inspector,
+}
+
+impl Listening {
+    /// The port of 127.0.0.1 that it listens on.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Serves `app`, as [`ServerOptions::serve`] does, which says the rest.
+    pub async fn serve(self, app: Router, tries: &[&str]) -> ExitCode {
         // A reader of the address may press Ctrl-C at once.
         let told_to_stop = told_to_stop();
-        greet(address, tries, &inspector);
+        greet(self.address, tries, &self.inspector);
         let stop = async {
             let _ = told_to_stop.await;
             // Its pages wait for news, and would hold up the end.
-            inspector.close();
+            self.inspector.close();
         };
-        connections::serve(listener, app, stop).await;
+        connections::serve(self.listener, app, stop).await;
         ExitCode::SUCCESS
     }
 }

@@ -5,7 +5,13 @@ use std::{
     sync::{Mutex, Once},
 };
 
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, StatusCode},
+    middleware,
+    routing::{get, post},
+};
 use browser::Browser;
 use serde::Deserialize;
 use site::{Form, Path};
@@ -28,7 +34,9 @@ fn open() -> Browser {
     });
     let routes = Router::new()
         .route("/car", get(async |Form(car): Form<Car>| car.my_car))
-        .route("/broken/{id}", get(async |Path((id, _)): Path<(u32, u32)>| id.to_string()));
+        .route("/broken/{id}", get(async |Path((id, _)): Path<(u32, u32)>| id.to_string()))
+        .route("/reset/{token}", post(async || "Set"))
+        .layer(middleware::from_fn(site::refuse_cross_origin));
     Browser::open(site::with_look(routes))
 }
 
@@ -66,6 +74,27 @@ async fn a_path_that_no_address_fits_is_an_error_of_the_servers() {
     let words = "That is our fault, not yours. The cause is in the server's log.";
     assert_eq!(page.texts("h1 + p"), [words]);
     assert!(line("Expected 2 but got 1").starts_with("ERROR"));
+}
+
+#[tokio::test]
+async fn a_refused_form_is_a_line_without_secrets() {
+    let mut visitor = open();
+    let request = Request::post("/reset/secret-token?secret=query")
+        .header("sec-fetch-site", "cross-site")
+        .header("origin", "http://evil.example")
+        .header("cookie", "sessionid=secret")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(Body::from("password=secret"))
+        .expect("a valid request");
+    assert_eq!(visitor.send(request).await.status(), StatusCode::FORBIDDEN);
+
+    let line = line("refused a request from another origin");
+    assert!(line.starts_with("WARN"), "{line}");
+    for told in ["POST", "/reset/{token}", "cross-site", "http://evil.example"] {
+        assert!(line.contains(told), "{told}: {line}");
+    }
+    let (_, after_the_name_of_its_module) = line.split_once("site::origin").expect("its module");
+    assert!(!after_the_name_of_its_module.contains("secret"), "{line}");
 }
 
 struct Log;
