@@ -1,0 +1,154 @@
+//! What the README and CONTRIBUTING.md tell a reader to do, done in a copy of the repository.
+//!
+//! Run: `cargo test -p tests --test copies -- --ignored`
+//! Needs cargo-insta. What the copy compiles is kept in target/copy.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use tempfile::TempDir;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder around tests/")
+}
+
+/// The repository in another folder, for changes that are not meant to stay.
+struct Copy(TempDir);
+
+impl Copy {
+    fn new() -> Copy {
+        let folder = TempDir::new().expect("an empty folder");
+        copy_folder(root(), folder.path()).expect("the repository can be copied");
+        Copy(folder)
+    }
+
+    fn path(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    fn read(&self, file: &str) -> String {
+        fs::read_to_string(self.path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+    }
+
+    /// Writes `new` in the place of the one `old` in the file.
+    fn edit(&self, file: &str, old: &str, new: &str) {
+        let text = self.read(file);
+        assert_eq!(text.matches(old).count(), 1, "{file} has {old:?} once");
+        fs::write(self.path(file), text.replace(old, new)).expect("the file can be written");
+    }
+
+    /// The files, named from the root, that hold this text.
+    fn files_with(&self, text: &str) -> Vec<String> {
+        let mut files = Vec::new();
+        list_files(self.0.path(), &mut files).expect("the copy can be listed");
+        let holds = |file: &PathBuf| fs::read_to_string(file).is_ok_and(|it| it.contains(text));
+        let named = |file: PathBuf| {
+            let file = file.strip_prefix(self.0.path()).expect("a file of the copy");
+            file.to_string_lossy().replace('\\', "/")
+        };
+        files.into_iter().filter(holds).map(named).collect()
+    }
+
+    /// Runs a command line, such as `cargo test -p tests`, in the copy.
+    fn run(&self, line: &str) -> Output {
+        let mut words = line.split_whitespace();
+        Command::new(words.next().expect("a program"))
+            .args(words)
+            .current_dir(self.0.path())
+            .env("CARGO_TARGET_DIR", root().join("target/copy"))
+            // As in a terminal. In CI, insta writes no new snapshot.
+            .env_remove("CI")
+            .output()
+            .unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    fn succeed(&self, line: &str) {
+        let output = self.run(line);
+        assert!(output.status.success(), "{line}\n{}", said(&output));
+    }
+
+    fn fail(&self, line: &str) -> String {
+        let output = self.run(line);
+        assert!(!output.status.success(), "{line} succeeded");
+        said(&output)
+    }
+}
+
+fn said(output: &Output) -> String {
+    [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text)).concat()
+}
+
+/// What is no part of the repository: .gitignore names it.
+const LEFT_OUT: [&str; 4] = [".git", "target", "book", "node_modules"];
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::create_dir(&to)?;
+            copy_folder(&from, &to)?;
+        } else {
+            // Not `fs::copy`, which may keep the date: then cargo would take what was compiled from
+            // an earlier copy.
+            fs::write(&to, fs::read(&from)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn list_files(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => list_files(&entry.path(), files)?,
+            false => files.push(entry.path()),
+        }
+    }
+    Ok(())
+}
+
+/// The text between the first `before` and the next `after`.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before:?}"));
+    rest.split_once(after).unwrap_or_else(|| panic!("no {after:?} after {before:?}")).0
+}
+
+#[test]
+#[ignore = "compiles a copy of the repository: cargo test -p tests --test copies -- --ignored"]
+fn the_readmes_change_something_works_as_it_says() {
+    let copy = Copy::new();
+    let readme = copy.read("README.md");
+    let section = between(&readme, "\n## Change something\n", "\n## ");
+    let sentence = between(section, "for example \"", "\"");
+    let template = between(section, "in\n`", "`");
+    assert!(section.contains("run `cargo insta test --review`"));
+    assert!(section.contains("Then `just docs`"));
+    let just_docs = between(&readme, "| `just docs` | `", "`");
+
+    // No test but the snapshots repeats it, and the docs show it.
+    let mut files = copy.files_with(sentence);
+    files.retain(|file| !file.starts_with("tests/snapshots/"));
+    files.sort();
+    assert_eq!(files, ["README.md", template, "docs/02-my-car.md"]);
+
+    copy.edit(template, sentence, "There is nothing here.");
+
+    // `--review` shows what this leaves to be reviewed, and `accept` answers it with yes.
+    let verdict = copy.fail("cargo insta test -p tests --test chapter_02");
+    assert!(verdict.contains("1 snapshot to review"), "{verdict}");
+    copy.succeed("cargo insta accept");
+    copy.succeed("cargo test -p tests --test chapter_02");
+
+    let drifted = copy.fail("cargo test -p tests --test docs");
+    assert!(drifted.contains("There is nothing here."), "{drifted}");
+    copy.succeed(just_docs);
+    assert!(copy.read("docs/02-my-car.md").contains("There is nothing here."));
+    copy.succeed("cargo test -p tests --test chapter_02 --test docs");
+}
