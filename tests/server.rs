@@ -118,6 +118,19 @@ fn a_port_that_is_no_number_is_explained() {
     assert!(text.contains("invalid value 'http' for '--port <PORT>'"), "{text}");
 }
 
+#[test]
+fn help_says_what_each_program_is() {
+    let mut seen = Vec::new();
+    for number in CHAPTERS {
+        let output = run(chapter(number).arg("--help"));
+        let help = String::from_utf8_lossy(&output.stdout).into_owned();
+        let about = help.lines().next().expect("a first line").to_owned();
+        // Not what the type is for that has the options, which is the same for all of them.
+        assert!(!about.contains("option") && !seen.contains(&about), "chapter {number}: {about}");
+        seen.push(about);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_and_sigterm_end_it_although_connections_are_open() {
