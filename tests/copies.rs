@@ -152,3 +152,27 @@ fn the_readmes_change_something_works_as_it_says() {
     assert!(copy.read("docs/02-my-car.md").contains("There is nothing here."));
     copy.succeed("cargo test -p tests --test chapter_02 --test docs");
 }
+
+/// As on Windows, for the compiler: no item for Unix or Linux, and nothing that only they have.
+#[test]
+#[ignore = "compiles a copy of the repository: cargo test -p tests --test copies -- --ignored"]
+fn what_only_unix_has_is_left_out_elsewhere() {
+    let copy = Copy::new();
+    for file in copy.files_with("unix").into_iter().chain(copy.files_with("linux")) {
+        if !file.ends_with(".rs") && !file.ends_with("Cargo.toml") || file == "tests/copies.rs" {
+            continue;
+        }
+        let text = copy
+            .read(&file)
+            .replace("cfg(unix)", "cfg(any())")
+            .replace("cfg(not(unix))", "cfg(all())")
+            .replace("cfg_attr(not(unix)", "cfg_attr(all()")
+            .replace("target_os = \"linux\"", "target_os = \"none\"")
+            .replace("os::unix", "os::not_here")
+            .replace("signal::unix", "signal::not_here");
+        fs::write(copy.path(&file), text).expect("the file can be written");
+    }
+
+    let output = copy.run("cargo check --workspace --all-targets --quiet");
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", said(&output));
+}

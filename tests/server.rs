@@ -1,13 +1,17 @@
 //! What every chapter's program promises the reader who starts it.
 
+#[cfg(unix)]
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
+    sync::mpsc,
+    time::Duration,
+};
+use std::{
+    net::TcpListener,
     path::Path,
     process::{Command, Output},
-    sync::mpsc,
     thread,
-    time::Duration,
 };
 
 use programs::{Server, Signal, chapter, get, post};
@@ -56,6 +60,7 @@ fn blocked() -> Command {
 }
 
 /// What would never end without the promise is a failure, not a test run that hangs.
+#[cfg(unix)]
 fn within_a_minute<T: Send + 'static>(action: impl FnOnce() -> T + Send + 'static) -> T {
     let (ended, end) = mpsc::channel();
     thread::spawn(move || ended.send(action()));
