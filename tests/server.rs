@@ -309,15 +309,25 @@ fn two_chapter_4_on_one_fresh_file_both_start_and_share_the_count() {
 }
 
 #[test]
-fn chapter_4_explains_in_one_line_why_it_cannot_use_a_database() {
+fn a_database_that_cannot_be_opened_is_one_line_with_the_remedy_and_no_number() {
     let folder = folder();
     let garbage = folder.path().join("garbage.sqlite");
     std::fs::write(&garbage, "This is no database, but it is long enough to look.".repeat(50))
         .expect("a file");
-    for database in [garbage.as_path(), Path::new("no/such/folder/library.sqlite")] {
-        let output = run(chapter_in(&folder, 4).arg("--database").arg(database));
-        assert_eq!(output.status.code(), Some(1));
-        let line = error_line(&output);
-        assert!(line.contains(&database.display().to_string()), "{line}");
+    // A folder stands where SQLite needs a file beside this one.
+    let blocked = folder.path().join("blocked.sqlite");
+    std::fs::create_dir(folder.path().join("blocked.sqlite-wal")).expect("a folder");
+    let nowhere = Path::new("no/such/folder/library.sqlite");
+    for number in [4, 6, 7, 8, 9] {
+        for database in [&garbage, &blocked, nowhere, folder.path()] {
+            let output = run(chapter_in(&folder, number).arg("--database").arg(database));
+            assert_eq!(output.status.code(), Some(1), "chapter {number}");
+            let line = error_line(&output);
+            let name = database.display().to_string();
+            assert!(line.contains(&name) && !line.contains("(code"), "chapter {number}: {line}");
+            let remedies = ["hoose another", "Move it away", "heck that it is a file", "Name one"];
+            let says_what_to_do = remedies.iter().any(|remedy| line.contains(remedy));
+            assert!(says_what_to_do, "chapter {number}: {line}");
+        }
     }
 }
