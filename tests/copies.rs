@@ -153,6 +153,39 @@ fn the_readmes_change_something_works_as_it_says() {
     copy.succeed("cargo test -p tests --test chapter_02 --test docs");
 }
 
+/// The commands of docs/adopt.md, in a new program outside the workspace.
+#[test]
+#[ignore = "compiles a copy of the repository: cargo test -p tests --test copies -- --ignored"]
+fn a_site_elsewhere_depends_on_it_as_adopt_md_says() {
+    let copy = Copy::new();
+    for line in ["git init --quiet", "git add --all"] {
+        copy.succeed(line);
+    }
+    copy.succeed("git -c user.name=reader -c user.email=reader@localhost commit --quiet -m copy");
+
+    let folder = TempDir::new().expect("an empty folder");
+    let site = folder.path().join("site");
+    let adopt = copy.read("docs/adopt.md");
+    let commands = between(&adopt, "\n```sh\n", "\n```\n");
+    let script = format!("set -e; cargo init --quiet --name site\n{commands}\ncargo test --quiet");
+    fs::create_dir(&site).expect("a folder");
+    // As in the repository, so that what has been compiled for it need not be compiled again.
+    fs::write(site.join("Cargo.lock"), copy.read("Cargo.lock")).expect("a lock file");
+    fs::create_dir(site.join("src")).expect("a folder");
+    let example = copy.read("shared/sessions/examples/count.rs");
+    fs::write(site.join("src/main.rs"), example).expect("a program");
+
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(&site)
+        .env("REPOSITORY", format!("file://{}", copy.0.path().display()))
+        .env("CARGO_TARGET_DIR", root().join("target/copy"))
+        .output()
+        .expect("a shell");
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("1 passed"), "{}", said(&output));
+}
+
 /// As on Windows, for the compiler: no item for Unix or Linux, and nothing that only they have.
 #[test]
 #[ignore = "compiles a copy of the repository: cargo test -p tests --test copies -- --ignored"]
