@@ -153,6 +153,78 @@ fn the_readmes_change_something_works_as_it_says() {
     copy.succeed("cargo test -p tests --test chapter_02 --test docs");
 }
 
+/// A chapter made as CONTRIBUTING.md says, from chapter 5.
+#[test]
+#[ignore = "compiles a copy of the repository: cargo test -p tests --test copies -- --ignored"]
+fn a_new_chapter_is_picked_up_by_all() {
+    let copy = Copy::new();
+    let renamed = |text: String| {
+        text.replace("chapter-5", "chapter-99")
+            .replace("chapter_5", "chapter_99")
+            .replace("exercise-5", "exercise-99")
+            .replace("exercise 5", "exercise 99")
+    };
+    let (from, to) = (copy.path("chapters/05-test-cookie"), copy.path("chapters/99-again"));
+    fs::create_dir(&to).expect("a folder");
+    copy_folder(&from, &to).expect("a chapter can be copied");
+    let mut files = Vec::new();
+    list_files(&to, &mut files).expect("the chapter can be listed");
+    for file in files {
+        let text = fs::read_to_string(&file).expect("a text");
+        fs::write(&file, renamed(text)).expect("the file can be written");
+    }
+    copy.fail("cargo test -p tests --test repository");
+
+    let page =
+        renamed(copy.read("docs/05-test-cookie.md")).replace("# 5 Test cookie", "# 99 Again");
+    fs::write(copy.path("docs/99-again.md"), page).expect("a page");
+    let picture = fs::read(copy.path("docs/pictures/05-test-cookie.png")).expect("a picture");
+    fs::write(copy.path("docs/pictures/99-again.png"), picture).expect("a picture");
+    fs::write(
+        copy.path("tests/chapter_99.rs"),
+        "//! Chapter 99's promises.\n\n#[tokio::test]\nasync fn it_answers() {\n    \
+         let mut visitor = browser::Browser::open(chapter_99::app(Default::default()));\n    \
+         visitor.get(\"/\").await;\n}\n",
+    )
+    .expect("a test");
+    let add = |file: &str, before: &str, line: &str| {
+        copy.edit(file, before, &format!("{line}{before}"));
+    };
+    add(
+        "tests/Cargo.toml",
+        "[[test]]\nname = \"server\"",
+        "[[test]]\nname = \"chapter_99\"\npath = \"chapter_99.rs\"\n\n",
+    );
+    add("tests/Cargo.toml", "fantoccini", "chapter-99 = { path = \"../chapters/99-again\" }\n");
+    add(
+        "tests/exercises.rs",
+        "#[tokio::test]\nasync fn the_solution_of_chapter_1_passes",
+        "#[path = \"../chapters/99-again/check.rs\"]\nmod check_99;\n\
+         #[path = \"../chapters/99-again/solution.rs\"]\nmod solution_99;\n\n\
+         #[tokio::test]\nasync fn the_solution_of_chapter_99_passes() -> anyhow::Result<()> {\n    \
+         check_99::check(solution_99::app()).await\n}\n\n",
+    );
+    add(
+        "tests/browser.rs",
+        "];\n\n/// Not a test",
+        "    accessibility::chapter_99_is_for_everybody,\n",
+    );
+    add(
+        "tests/browser/accessibility.rs",
+        "pub async fn chapter_1_is_for_everybody",
+        "pub async fn chapter_99_is_for_everybody() {}\n\n",
+    );
+    add("docs/SUMMARY.md", "\n# Reference", "- [99 Again](99-again.md)\n");
+    add("docs/README.md", "\nEach chapter needs only", "| [99 Again](99-again.md) | | |\n");
+    add("README.md", "\nStart with [the reader's map]", "| 99 | | [Again](docs/99-again.md) | |\n");
+
+    copy.succeed("cargo test -p tests --test repository --test chapter_99 --test docs");
+    copy.succeed("cargo test -p tests --test exercises 99");
+    let output = copy.run("cargo test -p tests --test exercises solved -- --nocapture");
+    assert!(output.status.success(), "{}", said(&output));
+    copy.succeed("cargo test -p tests --test server help_says");
+}
+
 /// The commands of docs/adopt.md, in a new program outside the workspace.
 #[test]
 #[ignore = "compiles a copy of the repository: cargo test -p tests --test copies -- --ignored"]

@@ -60,6 +60,14 @@ pub fn chapter(number: u32) -> Command {
     command
 }
 
+/// The numbers of all chapters, in order.
+pub fn chapters() -> Vec<u32> {
+    let numbers = PROGRAMS.keys().filter_map(|name| name.strip_prefix("chapter-")?.parse().ok());
+    let mut numbers: Vec<u32> = numbers.collect();
+    numbers.sort();
+    numbers
+}
+
 /// The programs that check the answers to the exercises, by name.
 pub fn exercises() -> impl Iterator<Item = (&'static str, Command)> {
     let exercises = PROGRAMS.iter().filter(|(name, _)| name.starts_with("exercise-"));

@@ -14,10 +14,8 @@ use std::{
     thread,
 };
 
-use programs::{Server, Signal, chapter, get, post};
+use programs::{Server, Signal, chapter, chapters, get, post};
 use tempfile::TempDir;
-
-const CHAPTERS: [u32; 9] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
 /// A chapter in an empty folder, where it may leave a database.
 fn chapter_in(folder: &TempDir, number: u32) -> Command {
@@ -75,7 +73,7 @@ fn error_line(output: &Output) -> String {
 
 #[test]
 fn every_chapter_prints_its_address_and_answers_there() {
-    for number in CHAPTERS {
+    for number in chapters() {
         let folder = folder();
         let server = Server::start(&mut chapter_in(&folder, number));
         assert!(server.greeting().contains("Open http://127.0.0.1:"), "{}", server.greeting());
@@ -88,7 +86,7 @@ fn every_chapter_prints_its_address_and_answers_there() {
 fn a_port_in_use_is_one_line_with_the_remedy_and_exit_status_1() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("its address").port().to_string();
-    for number in CHAPTERS {
+    for number in chapters() {
         let folder = folder();
         let output = run(chapter_in(&folder, number).args(["--port", &port]));
         assert_eq!(output.status.code(), Some(1), "chapter {number}");
@@ -126,7 +124,7 @@ fn a_port_that_is_no_number_is_explained() {
 #[test]
 fn help_says_what_each_program_is() {
     let mut seen = Vec::new();
-    for number in CHAPTERS {
+    for number in chapters() {
         let output = run(chapter(number).arg("--help"));
         let help = String::from_utf8_lossy(&output.stdout).into_owned();
         let about = help.lines().next().expect("a first line").to_owned();
