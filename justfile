@@ -47,9 +47,9 @@ screenshots:
 docs:
     cargo test --package tests --test docs -- --ignored
 
-# Build the book of the docs: book/index.html
+# Build the book of the docs, and follow its links: book/index.html; needs mdBook
 book:
-    mdbook build docs
+    cargo run --package tests --bin book
 
 # Print how shared/sessions reads: its longest file and function, its comments, its types
 reading:

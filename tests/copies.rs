@@ -163,6 +163,7 @@ fn a_new_chapter_is_picked_up_by_all() {
             .replace("chapter_5", "chapter_99")
             .replace("exercise-5", "exercise-99")
             .replace("exercise 5", "exercise 99")
+            .replace("The test cookie: a browser", "The test cookie again: a browser")
     };
     let (from, to) = (copy.path("chapters/05-test-cookie"), copy.path("chapters/99-again"));
     fs::create_dir(&to).expect("a folder");
@@ -183,7 +184,7 @@ fn a_new_chapter_is_picked_up_by_all() {
     fs::write(
         copy.path("tests/chapter_99.rs"),
         "//! Chapter 99's promises.\n\n#[tokio::test]\nasync fn it_answers() {\n    \
-         let mut visitor = browser::Browser::open(chapter_99::app(Default::default()));\n    \
+         let mut visitor = browser::Browser::open(chapter_99::app(sessions::MemoryStore::default()));\n    \
          visitor.get(\"/\").await;\n}\n",
     )
     .expect("a test");
