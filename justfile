@@ -5,11 +5,11 @@
 default:
     @just --list --unsorted
 
-# Run a chapter: just run chapter-4 --port 3001
+# Run a chapter: just run chapter-4 --port 3001, or just run 4 --port 3001
 [no-exit-message]
 run chapter *options:
-    @just chapters | grep -qx {{ quote(chapter) }} || { echo "There is no such chapter. These are:"; just chapters; exit 1; }
-    cargo run --package {{ quote(chapter) }} -- {{ options }}
+    @just chapters | grep -qx {{ quote("chapter-" + trim_start_match(chapter, "chapter-")) }} || { echo "There is no such chapter. These are:"; just chapters; exit 1; }
+    cargo run --package {{ quote("chapter-" + trim_start_match(chapter, "chapter-")) }} -- {{ options }}
 
 # List the chapters
 chapters:
@@ -23,10 +23,10 @@ test:
 review:
     cargo insta test --review
 
-# Check your answer to an exercise: just exercise 3
+# Check your answer to an exercise: just exercise 3, or just exercise chapter-3
 [no-exit-message]
-exercise number:
-    cargo run --quiet --example exercise-{{ number }}
+exercise chapter:
+    cargo run --quiet --example {{ quote("exercise-" + trim_start_match(chapter, "chapter-")) }}
 
 # Run two servers over one store, on ports 3001 and 3002: just two-servers redis://localhost/
 [no-exit-message]
@@ -47,9 +47,9 @@ screenshots:
 docs:
     cargo test --package tests --test inspector --test docs -- --ignored
 
-# Build the book of the docs: book/index.html
+# Build the book of the docs, and follow its links: book/index.html; needs mdBook
 book:
-    mdbook build docs
+    cargo run --package tests --bin book
 
 # Print how shared/sessions reads: its longest file and function, its comments, its types
 reading:

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use axum::http::StatusCode;
 use browser::Browser;
 use insta::assert_snapshot;
-use programs::{Server, Signal, chapter};
+use programs::chapter;
+#[cfg(unix)]
+use programs::{Server, Signal};
 use sessions::SqliteStore;
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;

@@ -14,7 +14,9 @@ use browser::{Browser, Page};
 use catalog::Catalog;
 use chapter_8::Notice;
 use insta::assert_snapshot;
-use programs::{Server, Signal, chapter};
+use programs::chapter;
+#[cfg(unix)]
+use programs::{Server, Signal};
 use sessions::{Id, MemoryStore, Outcome, Record, SqliteStore, Store, StoreError, Version};
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;

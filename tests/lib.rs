@@ -14,9 +14,23 @@ use std::{
 
 use escargot::{CargoBuild, format::Message};
 pub use line::Line;
+#[cfg(unix)]
 pub use rustix::process::Signal;
-use rustix::process::{Pid, kill_process};
 use tempfile::NamedTempFile;
+
+/// On Windows a process can only be ended: each of these does that. Tests that depend on the signal
+/// are for Unix only.
+#[cfg(not(unix))]
+#[derive(Clone, Copy, Debug)]
+pub struct Signal(());
+
+#[cfg(not(unix))]
+#[expect(missing_docs, reason = "the names say it")]
+impl Signal {
+    pub const INT: Signal = Signal(());
+    pub const KILL: Signal = Signal(());
+    pub const TERM: Signal = Signal(());
+}
 
 /// The programs of all chapters by name, built once a test run.
 static PROGRAMS: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
@@ -44,6 +58,14 @@ pub fn chapter(number: u32) -> Command {
     let mut command = Command::new(&PROGRAMS[&format!("chapter-{number}")]);
     command.env("PORT", "0").env_remove("RUST_LOG");
     command
+}
+
+/// The numbers of all chapters, in order.
+pub fn chapters() -> Vec<u32> {
+    let numbers = PROGRAMS.keys().filter_map(|name| name.strip_prefix("chapter-")?.parse().ok());
+    let mut numbers: Vec<u32> = numbers.collect();
+    numbers.sort();
+    numbers
 }
 
 /// The programs that check the answers to the exercises, by name.
@@ -135,11 +157,21 @@ impl Server {
 
     /// Sends the signal, waits for the end, and returns the exit status and the log.
     pub fn stop(mut self, signal: Signal) -> (ExitStatus, String) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("the program still runs");
+        send(&mut self.child, signal);
         let status = self.child.wait().expect("it ends");
         (status, self.log())
     }
+}
+
+#[cfg(unix)]
+fn send(child: &mut Child, signal: Signal) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, signal).expect("the program still runs");
+}
+
+#[cfg(not(unix))]
+fn send(child: &mut Child, _: Signal) {
+    child.kill().expect("the program still runs");
 }
 
 impl Drop for Server {

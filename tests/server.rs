@@ -1,19 +1,21 @@
 //! What every chapter's program promises the reader who starts it.
 
+#[cfg(unix)]
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
-    path::Path,
-    process::{Command, Output},
+    net::TcpStream,
     sync::mpsc,
-    thread,
     time::Duration,
 };
+use std::{
+    net::TcpListener,
+    path::Path,
+    process::{Command, Output},
+    thread,
+};
 
-use programs::{Server, Signal, chapter, get, post};
+use programs::{Server, Signal, chapter, chapters, get, post};
 use tempfile::TempDir;
-
-const CHAPTERS: [u32; 10] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11];
 
 /// A chapter in an empty folder, where it may leave a database.
 fn chapter_in(folder: &TempDir, number: u32) -> Command {
@@ -56,6 +58,7 @@ fn blocked() -> Command {
 }
 
 /// What would never end without the promise is a failure, not a test run that hangs.
+#[cfg(unix)]
 fn within_a_minute<T: Send + 'static>(action: impl FnOnce() -> T + Send + 'static) -> T {
     let (ended, end) = mpsc::channel();
     thread::spawn(move || ended.send(action()));
@@ -70,7 +73,7 @@ fn error_line(output: &Output) -> String {
 
 #[test]
 fn every_chapter_prints_its_address_and_answers_there() {
-    for number in CHAPTERS {
+    for number in chapters() {
         let folder = folder();
         let server = Server::start(&mut chapter_in(&folder, number));
         assert!(server.greeting().contains("Open http://127.0.0.1:"), "{}", server.greeting());
@@ -83,7 +86,7 @@ fn every_chapter_prints_its_address_and_answers_there() {
 fn a_port_in_use_is_one_line_with_the_remedy_and_exit_status_1() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("its address").port().to_string();
-    for number in CHAPTERS {
+    for number in chapters() {
         let folder = folder();
         let output = run(chapter_in(&folder, number).args(["--port", &port]));
         assert_eq!(output.status.code(), Some(1), "chapter {number}");
@@ -118,6 +121,19 @@ fn a_port_that_is_no_number_is_explained() {
     assert!(text.contains("invalid value 'http' for '--port <PORT>'"), "{text}");
 }
 
+#[test]
+fn help_says_what_each_program_is() {
+    let mut seen = Vec::new();
+    for number in chapters() {
+        let output = run(chapter(number).arg("--help"));
+        let help = String::from_utf8_lossy(&output.stdout).into_owned();
+        let about = help.lines().next().expect("a first line").to_owned();
+        // Not what the type is for that has the options, which is the same for all of them.
+        assert!(!about.contains("option") && !seen.contains(&about), "chapter {number}: {about}");
+        seen.push(about);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_and_sigterm_end_it_although_connections_are_open() {
@@ -143,7 +159,7 @@ fn ctrl_c_and_sigterm_end_it_although_connections_are_open() {
 
 #[test]
 fn the_inspector_is_announced_and_can_be_left_out() {
-    for number in CHAPTERS {
+    for number in chapters() {
         let folder = folder();
         let server = Server::start(&mut chapter_in(&folder, number));
         let page = get(server.address(), "/inspector", "");
@@ -328,15 +344,25 @@ fn two_chapter_4_on_one_fresh_file_both_start_and_share_the_count() {
 }
 
 #[test]
-fn chapter_4_explains_in_one_line_why_it_cannot_use_a_database() {
+fn a_database_that_cannot_be_opened_is_one_line_with_the_remedy_and_no_number() {
     let folder = folder();
     let garbage = folder.path().join("garbage.sqlite");
     std::fs::write(&garbage, "This is no database, but it is long enough to look.".repeat(50))
         .expect("a file");
-    for database in [garbage.as_path(), Path::new("no/such/folder/library.sqlite")] {
-        let output = run(chapter_in(&folder, 4).arg("--database").arg(database));
-        assert_eq!(output.status.code(), Some(1));
-        let line = error_line(&output);
-        assert!(line.contains(&database.display().to_string()), "{line}");
+    // A folder stands where SQLite needs a file beside this one.
+    let blocked = folder.path().join("blocked.sqlite");
+    std::fs::create_dir(folder.path().join("blocked.sqlite-wal")).expect("a folder");
+    let nowhere = Path::new("no/such/folder/library.sqlite");
+    for number in [4, 6, 7, 8, 9] {
+        for database in [&garbage, &blocked, nowhere, folder.path()] {
+            let output = run(chapter_in(&folder, number).arg("--database").arg(database));
+            assert_eq!(output.status.code(), Some(1), "chapter {number}");
+            let line = error_line(&output);
+            let name = database.display().to_string();
+            assert!(line.contains(&name) && !line.contains("(code"), "chapter {number}: {line}");
+            let remedies = ["hoose another", "Move it away", "heck that it is a file", "Name one"];
+            let says_what_to_do = remedies.iter().any(|remedy| line.contains(remedy));
+            assert!(says_what_to_do, "chapter {number}: {line}");
+        }
     }
 }

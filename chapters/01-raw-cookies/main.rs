@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
-use site::{Parser, ServerOptions};
+use site::ServerOptions;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let tries = ["reload the page", "curl -i --cookie visits=999999 {address}"];
-    let options = ServerOptions::parse();
+    let options = ServerOptions::parse_for(env!("CARGO_PKG_DESCRIPTION"));
     let app = options.inspector().watch(chapter_1::app());
     options.serve(app, &tries).await
 }

@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use site::{Parser, ServerOptions};
+use site::ServerOptions;
 use tower_sessions::MemoryStore;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let tries = ["set a car, then open a private window", "curl -i {address}/car"];
-    let options = ServerOptions::parse();
+    let options = ServerOptions::parse_for(env!("CARGO_PKG_DESCRIPTION"));
     let inspector = options.inspector();
     let app = inspector.watch(chapter_2::app(inspector.store(MemoryStore::default())));
     options.serve(app, &tries).await

@@ -3,14 +3,14 @@
 use std::{process::ExitCode, time::Duration};
 
 use sessions::{Clearing, MemoryStore};
-use site::{Parser, ServerOptions};
+use site::ServerOptions;
 
 /// How often expired sessions are cleared.
 const CLEARED_EVERY: Duration = Duration::from_secs(60 * 60);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let options = ServerOptions::parse();
+    let options = ServerOptions::parse_for(env!("CARGO_PKG_DESCRIPTION"));
     let store = MemoryStore::default();
     let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
     let tries = [

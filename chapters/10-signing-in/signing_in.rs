@@ -16,7 +16,7 @@ use axum::{
     Router,
     extract::State,
     http::{StatusCode, header::CACHE_CONTROL},
-    middleware::map_response,
+    middleware::{from_fn, map_response},
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -71,7 +71,9 @@ pub fn app(
         .route("/sign-out", post(sign_out))
         .merge(private)
         .with_state(App { library, devices, attempts })
-        .layer(sessions);
+        .layer(sessions)
+        // A form of another site must not act with a reader's session: chapter 11 shows how.
+        .layer(from_fn(site::refuse_cross_origin));
     site::with_look(routes)
 }
 

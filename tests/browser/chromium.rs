@@ -15,7 +15,6 @@ use fantoccini::{
     wd::{WebDriverCompatibleCommand, WindowHandle},
 };
 use hyper_util::client::legacy::connect::HttpConnector;
-use rustix::process::geteuid;
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -239,7 +238,7 @@ async fn connect(profile: &Path, keeps: Cookies) -> Result<Client, String> {
         "--disable-lcd-text",
         "--font-render-hinting=none",
     ];
-    if geteuid().is_root() {
+    if is_root() {
         // Chromium refuses to start its sandbox as root, whom many containers run tests as.
         arguments.push("--no-sandbox");
     }
@@ -267,4 +266,14 @@ async fn open_session(capabilities: Value) -> Result<Client, String> {
         };
         format!("chromedriver cannot start Chromium: {}", words.lines().next().unwrap_or_default())
     })
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
 }

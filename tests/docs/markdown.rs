@@ -69,11 +69,20 @@ pub struct Link {
     pub title: String,
 }
 
-/// README.md and every page under docs/.
+/// The pages at the root, the README of each crate under shared/, and every page under docs/.
 pub fn read_pages(root: &Path) -> Result<Vec<Page>> {
     let mut paths = Vec::new();
-    if root.join("README.md").is_file() {
-        paths.push("README.md".to_owned());
+    for entry in fs::read_dir(root)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".md") {
+            paths.push(name);
+        }
+    }
+    for entry in fs::read_dir(root.join("shared")).into_iter().flatten() {
+        let path = format!("shared/{}/README.md", entry?.file_name().to_string_lossy());
+        if root.join(&path).is_file() {
+            paths.push(path);
+        }
     }
     if root.join("docs").is_dir() {
         find_pages(root, "docs", &mut paths)?;

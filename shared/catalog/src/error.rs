@@ -111,6 +111,8 @@ fn one_line(path: &Path, problem: Problem, source: Option<&sqlx::Error>) -> Stri
         (Problem::Other, Some(source)) => {
             let cause = match source {
                 sqlx::Error::Io(error) => error.to_string(),
+                // SQLite's sentence, without sqlx's frame and the number of the error.
+                sqlx::Error::Database(error) => error.message().to_owned(),
                 error => error.to_string(),
             };
             format!("{name} {problem} The cause: {}", cause.replace('\n', " "))

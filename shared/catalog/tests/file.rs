@@ -1,8 +1,6 @@
 //! The file of a library: who may read it, what it holds once all is closed, and what a visitor can
 //! be told while it is out of reach.
 
-use std::path::Path;
-
 use catalog::{Catalog, Error};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -98,6 +96,7 @@ async fn tables_that_are_not_there_are_not_worth_another_try() -> Outcome {
 #[cfg(unix)]
 mod unix {
     use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::path::Path;
     use std::process::Command;
 
     use super::*;

@@ -260,7 +260,7 @@ async fn a_library_whose_tables_were_changed_by_hand() -> Outcome {
         message,
         "library.sqlite could not be made ready as a library. \
          Choose another place, or move the file away to start with a fresh one. \
-         The cause: error returned from database: (code: 1) no such column: name"
+         The cause: no such column: name"
     );
     Ok(())
 }

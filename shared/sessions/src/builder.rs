@@ -68,6 +68,8 @@ impl<S> Builder<S> {
     /// How long a session lasts after it was last changed: the idle timeout of the site; default
     /// two weeks. Django: `SESSION_COOKIE_AGE`.
     ///
+    /// The duration may be the standard library's or [`time`](crate::time)'s.
+    ///
     /// ```
     /// # use sessions::{MemoryStore, SessionLayer};
     /// use std::time::Duration;
@@ -77,8 +79,9 @@ impl<S> Builder<S> {
     ///     .build()?;
     /// # Ok(()) }
     /// ```
-    pub fn cookie_age(mut self, age: Duration) -> Self {
-        self.config.age = age;
+    pub fn cookie_age(mut self, age: impl TryInto<Duration>) -> Self {
+        // A negative one is refused as zero is.
+        self.config.age = age.try_into().unwrap_or(Duration::ZERO);
         self
     }
 

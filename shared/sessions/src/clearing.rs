@@ -68,6 +68,8 @@ impl Clearing {
     /// Clears `store` now, and again each time that `period` has passed. A step that fails is
     /// logged, and tried again the next time.
     ///
+    /// The period may be a duration of the standard library or of [`time`](crate::time).
+    ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() {
@@ -79,8 +81,9 @@ impl Clearing {
     ///
     /// # Panics
     ///
-    /// If `period` is zero, and outside a tokio runtime.
-    pub fn start(store: impl Store, period: Duration) -> Clearing {
+    /// If `period` is zero or negative, and outside a tokio runtime.
+    pub fn start(store: impl Store, period: impl TryInto<Duration>) -> Clearing {
+        let period = period.try_into().unwrap_or(Duration::ZERO);
         assert!(!period.is_zero(), "a period of zero would clear without a pause");
         let stop = CancellationToken::new();
         let clearing = stop.clone().run_until_cancelled_owned(clear_for_ever(store, period));

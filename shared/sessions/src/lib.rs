@@ -60,8 +60,7 @@
 //! # Its life
 //!
 //! ```
-//! # use sessions::{Error, Expiry, Session};
-//! # use time::Duration;
+//! # use sessions::{Error, Expiry, Session, time::Duration};
 //! async fn sign_in(session: Session) -> Result<(), Error> {
 //!     session.cycle_id(); // an attacker who knew the old id has nothing now
 //!     session.set_expiry(Some(Expiry::OnInactivity(Duration::hours(1))));
@@ -108,8 +107,8 @@
 //! | `Cached` in front of any of them | fewer questions to the store | as that store does | changes as that store does; what a page shows may be stale |
 //! | [`OneServer`] around a tower-sessions store | what you have already | as that store does | no |
 //!
-//! Those without a link are cargo features of this crate: `postgres`, `redis`, `file`,
-//! `encrypted-cookie` and `cached`. An `Arc<dyn Store>` holds any of them, for a program that
+//! Most are cargo features of this crate: `sqlite`, which is on by default, and `postgres`, `redis`,
+//! `file`, `encrypted-cookie` and `cached`. An `Arc<dyn Store>` holds any of them, for a program that
 //! chooses when it starts. [`ForTowerSessions`] takes any of them to tower-sessions' own layer.
 //!
 //! ```
@@ -167,6 +166,9 @@
 //!
 //! The model is Django's documentation page "How to use sessions".
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![deny(missing_docs)]
+
 mod builder;
 mod clearing;
 mod config;
@@ -178,11 +180,13 @@ mod stores;
 pub mod testing;
 
 pub use ::cookie::SameSite;
+pub use async_trait::async_trait;
 pub use builder::Builder;
 pub use clearing::{Clearing, clear_expired};
 pub use config::{Misconfigured, Secure};
 pub use error::Error;
 pub use layer::{SessionLayer, SessionService};
+pub use serde_json::Value;
 pub use session::{Session, ValueMut, moved::to as moved_to};
 #[cfg(feature = "cached")]
 pub use stores::Cached;
@@ -192,11 +196,20 @@ pub use stores::FileStore;
 pub use stores::PostgresStore;
 #[cfg(feature = "redis")]
 pub use stores::RedisStore;
+#[cfg(feature = "sqlite")]
+pub use stores::SqliteStore;
 #[cfg(feature = "encrypted-cookie")]
 pub use stores::encrypted_cookie::EncryptionKeys;
-pub use stores::{ForTowerSessions, MemoryStore, OneServer, Outcome, SqliteStore, Store, Version};
+pub use stores::{ForTowerSessions, MemoryStore, OneServer, Outcome, Store, Version};
 pub use tower_sessions::{
     Expiry, SessionStore,
     session::{Id, Record},
     session_store::Error as StoreError,
 };
+
+/// What records and expiries are dated with: parts of the crate [`time`](::time).
+///
+/// The settings and [`Clearing`] take its `Duration` and that of the standard library.
+pub mod time {
+    pub use ::time::{Duration, OffsetDateTime};
+}

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::Router;
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use inspector::Inspector;
 use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
@@ -39,6 +39,13 @@ impl ServerOptions {
             false => Inspector::new(),
         });
         inspector.clone()
+    }
+
+    /// Reads the command line of a program that has no other options. `about` is what `--help`
+    /// says the program is.
+    pub fn parse_for(about: &'static str) -> Self {
+        let matches = Self::command().about(about).long_about(None).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
     /// Serves `app` on 127.0.0.1 until Ctrl-C or SIGTERM and returns the process's exit code.

@@ -123,7 +123,7 @@ impl Session {
     /// ```
     /// # fn handler(session: sessions::Session) {
     /// use sessions::Expiry;
-    /// use time::Duration;
+    /// use sessions::time::Duration;
     ///
     /// session.set_expiry(Some(Expiry::OnInactivity(Duration::hours(1))));
     /// session.set_expiry(Some(Expiry::OnSessionEnd));

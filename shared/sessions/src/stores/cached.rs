@@ -95,7 +95,8 @@ impl Cached {
     /// # Panics
     ///
     /// If `age` is zero, or longer than 1000 years.
-    pub fn new(store: impl Store, age: Duration) -> Self {
+    pub fn new(store: impl Store, age: impl TryInto<Duration>) -> Self {
+        let age = age.try_into().unwrap_or(Duration::ZERO);
         Cached::with_capacity(CAPACITY, store, age)
     }
 

@@ -3,7 +3,7 @@
 //! | store | file | cargo feature |
 //! |---|---|---|
 //! | [`MemoryStore`] | `memory.rs` | |
-//! | [`SqliteStore`] | `sqlite/` | |
+//! | [`SqliteStore`] | `sqlite/` | `sqlite`, on by default |
 //! | `PostgresStore` | `postgres/` | `postgres` |
 //! | `RedisStore` | `redis/` | `redis` |
 //! | `FileStore` | `file/` | `file` |
@@ -25,9 +25,12 @@ mod memory;
 mod network;
 #[cfg(feature = "postgres")]
 mod postgres;
+// Each store has use for a part of it.
+#[cfg_attr(not(all(feature = "postgres", feature = "redis", feature = "sqlite")), allow(dead_code))]
 mod record;
 #[cfg(feature = "redis")]
 mod redis;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod tower_sessions;
 
@@ -49,6 +52,7 @@ pub use file::FileStore;
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use postgres::PostgresStore;
+#[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 
 /// How long one call of a store takes at most: for a server that does not answer, for a lock that
@@ -114,7 +118,7 @@ pub enum Outcome {
 ///
 /// ```
 /// use sessions::{MemoryStore, Outcome, Record, Store};
-/// use time::{Duration, OffsetDateTime};
+/// use sessions::time::{Duration, OffsetDateTime};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), sessions::StoreError> {

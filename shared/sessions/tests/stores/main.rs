@@ -2,7 +2,7 @@
 //!
 //! A kind of store is one line in [`kinds`] and a [`Place`](place::Place) in `places/`; its tests
 //! are called `sqlite::a_session_survives_a_restart` and so on. Run those of one kind with
-//! `cargo test -p sessions --test stores -- sqlite::`.
+//! `cargo test -p sessions-by-example --test stores -- sqlite::`.
 
 #[path = "../helpers/mod.rs"]
 mod helpers;

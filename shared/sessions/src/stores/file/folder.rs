@@ -198,6 +198,7 @@ fn cannot_be_made(path: &Path, error: io::Error) -> Error {
 }
 
 fn make(path: &Path) -> io::Result<()> {
+    #[cfg_attr(not(unix), expect(unused_mut))]
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
