@@ -3,7 +3,11 @@
 //!
 //! Chromium is asked the same in browser/attacks.rs.
 
-use axum::{Router, http::StatusCode};
+use axum::{
+    Router,
+    http::{StatusCode, header::SET_COOKIE},
+    routing::get,
+};
 use browser::Browser;
 use chapter_11::{Defence, attacker};
 use insta::assert_snapshot;
@@ -291,6 +295,27 @@ async fn a_token_of_another_session_is_worth_nothing() {
     send(&mut ada, "/sign-in", ("reader", "Ada")).await;
     let form = [("address", "ada@home.example"), ("csrf_token", before.as_str())];
     assert_eq!(ada.post("/reminders", &form).await.status(), StatusCode::FORBIDDEN);
+}
+
+// The docs say so, and what helps: the origin check, or a cookie's name with `__Host-`.
+#[tokio::test]
+async fn a_subdomain_that_plants_the_cookie_of_its_own_session_has_the_token_to_it() {
+    let library = app(SameSite::Lax, Defence::Token);
+    let mut mallory = Browser::open(library.clone()).at("http://library.localhost:3000");
+    mallory.get("/").await;
+    let (id, token) = (mallory.cookie("chapter11").expect("an id"), token(&mallory));
+    let planted = format!("chapter11={id}; Domain=library.localhost; Path=/");
+    let evil = get(async move || [(SET_COOKIE, planted)]);
+
+    let both = library.route("/evil", evil);
+    let mut ada = Browser::open(both).at("http://library.localhost:3000");
+    ada.second_tab().at("http://evil.library.localhost:3001").get("/evil").await;
+    let form = [("reader", "Mallory"), ("csrf_token", &token.expect("a token"))];
+    ada.page_at("http://evil.library.localhost:3001").submit("/sign-in", &form).await;
+
+    assert_eq!(ada.page().status(), StatusCode::SEE_OTHER);
+    let signed_in = "Another origin of this site signed this browser in as Mallory.";
+    assert_eq!(news(&mut ada).await, signed_in);
 }
 
 #[tokio::test]

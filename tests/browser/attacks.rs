@@ -1,7 +1,7 @@
 //! Chapter 11's attacks, from one site to another, in a browser that decides for itself which
 //! cookies go along.
 
-use std::{future::IntoFuture, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Router,
