@@ -1,6 +1,7 @@
 //! The server: its address, its log, its end.
 
 use std::{
+    env,
     fmt::Display,
     io::{self, ErrorKind, IsTerminal, Write},
     net::{Ipv4Addr, SocketAddr},
@@ -11,7 +12,7 @@ use axum::Router;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{filter::Targets, prelude::*};
 
 use crate::{connections, stop::told_to_stop};
 
@@ -98,11 +99,15 @@ fn greet(address: SocketAddr, tries: &[&str]) {
 }
 
 fn log_to_stderr() {
-    let filter =
-        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Not an `EnvFilter`, which understands more and compiles regular expressions for it.
+    let chosen: Targets =
+        env::var("RUST_LOG").ok().and_then(|it| it.parse().ok()).unwrap_or_default();
+    let default = chosen.default_level().unwrap_or(LevelFilter::INFO);
+    let filter = Targets::new().with_default(default).with_targets(chosen);
+    let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     // The codes for colours would be noise in a file. On a terminal, `NO_COLOR` decides.
     let log = if io::stderr().is_terminal() { log } else { log.with_ansi(false) };
+    let log = tracing_subscriber::registry().with(log).with(filter);
     // An error means that somebody, a test for example, already set a log up: theirs is fine.
     let _ = log.try_init();
 }
