@@ -539,12 +539,9 @@ async fn what_the_library_holds_is_shown_as_text_and_never_as_markup() {
     .execute(library.pool())
     .await
     .unwrap();
-    sqlx::query("INSERT INTO book_instance SELECT ?, max(id), ?, NULL, NULL, 'a' FROM book")
-        .bind("x".repeat(36))
-        .bind(hostile)
-        .execute(library.pool())
-        .await
-        .unwrap();
+    let copy = "INSERT INTO book_instance (id, book_id, imprint, status)
+                SELECT ?, max(id), ?, 'a' FROM book";
+    sqlx::query(copy).bind("x".repeat(36)).bind(hostile).execute(library.pool()).await.unwrap();
     let text: &'static str = "<b>Open</b>";
     let notice = Notice { number: 1, text };
     let mut visitor = Browser::open(chapter_8::app(library, MemoryStore::default(), notice));

@@ -93,7 +93,7 @@ fn source_page(frame: &str, source: &str, text: &str) -> Result<String> {
     let (_, after) = rest.split_once("</main>").context("a page's <main> ends")?;
     let before = before.replace("<title>Glossary", &format!("<title>{source}"));
     // "Edit this page".
-    let before = before.replace("docs/glossary.md", source);
+    let before = before.replace("docs/./glossary.md", source);
     let language = match source.rsplit('.').next() {
         Some("html") => "xml",
         Some("md") => "markdown",

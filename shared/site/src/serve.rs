@@ -1,6 +1,7 @@
 //! The server: its address, its log, its end.
 
 use std::{
+    env,
     fmt::Display,
     io::{self, ErrorKind, IsTerminal, Write},
     net::{Ipv4Addr, SocketAddr},
@@ -13,7 +14,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use inspector::Inspector;
 use tokio::net::TcpListener;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{EnvFilter, Layer, prelude::*, registry};
+use tracing_subscriber::{Layer, filter::Targets, prelude::*, registry};
 
 use crate::{connections, stop::told_to_stop};
 
@@ -158,8 +159,11 @@ fn greet(address: SocketAddr, tries: &[&str], inspector: &Inspector) {
 }
 
 fn log_to_stderr(inspector: &Inspector) {
-    let filter =
-        EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
+    // Not an `EnvFilter`, which understands more and compiles regular expressions for it.
+    let chosen: Targets =
+        env::var("RUST_LOG").ok().and_then(|it| it.parse().ok()).unwrap_or_default();
+    let default = chosen.default_level().unwrap_or(LevelFilter::INFO);
+    let filter = Targets::new().with_default(default).with_targets(chosen);
     let log = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     // The codes for colours would be noise in a file. On a terminal, `NO_COLOR` decides.
     let log = if io::stderr().is_terminal() { log } else { log.with_ansi(false) };
