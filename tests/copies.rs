@@ -82,13 +82,13 @@ fn said(output: &Output) -> String {
 }
 
 /// What is no part of the repository: .gitignore names it.
-const LEFT_OUT: [&str; 4] = [".git", "target", "book", "node_modules"];
+const LEFT_OUT: [&str; 4] = [".git", "target", "book", "tests/browser/node_modules"];
 
 fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if LEFT_OUT.iter().any(|name| entry.file_name() == *name) {
+        if LEFT_OUT.iter().any(|path| from == root().join(path)) {
             continue;
         }
         if entry.file_type()?.is_dir() {
