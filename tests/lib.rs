@@ -133,10 +133,14 @@ impl Server {
         input.write_all(b"\n").expect("it reads its input");
     }
 
+    /// Sends the signal, and does not wait.
+    pub fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the program still runs");
+    }
+
     /// Sends the signal, waits for the end, and returns the exit status and the log.
     pub fn stop(mut self, signal: Signal) -> (ExitStatus, String) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("the program still runs");
+        self.send(signal);
         let status = self.child.wait().expect("it ends");
         (status, self.log())
     }

@@ -93,6 +93,7 @@ for number in 0 1; do
   start "$number"
   servers[number]=$server
   addresses[number]=$address
+  echo "Server $((number + 1)) is process $server."
 done
 
 # 3. nginx.
@@ -117,10 +118,11 @@ while read -r; do
     servers[number]=$server
     addresses[number]=$address
     write_upstream
-    nginx -e stderr -p "$folder" -c nginx.conf -s reload
-    kill "$old" # SIGTERM: /readyz says 503, and after a second the server ends what it has begun
-    wait "$old" || fail "the old server did not end well"
-    echo "Server $((number + 1)) is replaced."
+    nginx -e stderr -p "$folder" -c nginx.conf -s reload 2>>"$folder/nginx.log"
+    # SIGTERM: /readyz says 503, and a second later the server ends what it has begun.
+    kill "$old" 2>/dev/null || echo "Server $((number + 1)) had ended already."
+    wait "$old" || true
+    echo "Server $((number + 1)) is replaced; the new one is process $server."
   done
   echo "Both servers are replaced."
 done
