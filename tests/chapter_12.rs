@@ -183,6 +183,7 @@ async fn a_new_key_signs_no_visitor_out_and_the_old_one_can_go_later() {
     let visit = async |keys: String, cookie: Option<&str>| {
         let mut visitor = site(keys).await.asked_by(PROXY);
         if let Some(cookie) = cookie {
+            visitor.get_with("/", VISITOR).await;
             visitor.edit_cookie(COOKIE_BEHIND_PROXY, cookie);
         }
         visitor.get_with("/", VISITOR).await;

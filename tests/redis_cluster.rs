@@ -85,6 +85,7 @@ async fn two_web_servers_count_exactly(cluster: &Cluster) {
         let (start, id) = (start.clone(), id.clone());
         let mut tab = Browser::open(servers[number % 2].clone());
         visits.spawn(async move {
+            tab.get("/").await;
             tab.edit_cookie("sessionid", &id);
             start.wait().await;
             tab.get("/").await.body().parse::<usize>().expect("a number")
