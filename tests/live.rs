@@ -6,7 +6,7 @@
 
 use std::{
     env,
-    fs::File,
+    fs::{self, File},
     io::{BufRead, BufReader, Write},
     net::TcpListener,
     process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio},
@@ -20,7 +20,7 @@ use std::{
 use libtest_mimic::{Arguments, Trial};
 use programs::{Signal, chapter};
 use rustix::process::{Pid, kill_process};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../chapters/12-going-live/live.sh");
 
@@ -157,6 +157,7 @@ struct Live {
     script: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
+    log: NamedTempFile,
     /// The servers, in the order in which they were started.
     processes: Vec<i32>,
     address: String,
@@ -164,6 +165,7 @@ struct Live {
 
 impl Live {
     fn start(store: &str) -> Live {
+        let log = NamedTempFile::new().expect("a file for the log");
         let mut script = Command::new("bash")
             .arg(SCRIPT)
             .env("CHAPTER_12", chapter(12).get_program())
@@ -172,12 +174,13 @@ impl Live {
             .env("HTTP_PORT", free_port().to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(log.reopen().expect("the file for the log"))
             .spawn()
             .expect("bash starts");
         let input = script.stdin.take().expect("its input");
         let output = BufReader::new(script.stdout.take().expect("its output"));
         let (processes, address) = (Vec::new(), String::new());
-        let mut live = Live { script, input, output, processes, address };
+        let mut live = Live { script, input, output, log, processes, address };
         let line = live.wait_for("Open https://");
         let address = line.split_whitespace().nth(1).expect("an address after the word");
         live.address = address.to_owned();
@@ -189,7 +192,10 @@ impl Live {
         loop {
             let mut line = String::new();
             let length = self.output.read_line(&mut line).expect("its output is text");
-            assert!(length > 0, "live.sh ended without {text:?}");
+            if length == 0 {
+                let log = fs::read_to_string(self.log.path()).unwrap_or_default();
+                panic!("live.sh ended without {text:?}: {log}");
+            }
             if let Some((_, process)) = line.split_once("is process ") {
                 self.processes.extend(process.trim().trim_end_matches('.').parse::<i32>());
             }

@@ -73,7 +73,7 @@ start() { # The new server's process is in $server, and its address in $address.
   "$CHAPTER_12" --port 0 --behind-proxy 127.0.0.1 --no-inspector --drain 1 --metrics-port 0 \
     --database "$folder/library.sqlite" >"$log" 2>&1 &
   server=$!
-  until address=$(grep -o 'Open http://[0-9.:]*' "$log" | cut -d/ -f3) &&
+  until address=$(grep -o 'Open http://[0-9.:]*' "$log" 2>/dev/null | cut -d/ -f3) &&
     [ "$(curl -s -o "$folder/ready" -w '%{http_code}' "http://$address/readyz")" = 200 ]; do
     kill -0 "$server" 2>/dev/null || { cat "$log" >&2; fail "a server did not start"; }
     sleep 0.1
