@@ -1,7 +1,8 @@
-//! A Redis Cluster of three servers keeps what one Redis keeps, for two web servers at once.
+//! A Redis Cluster of three servers keeps what one Redis keeps, for two web servers at once, and goes
+//! on if one of the three dies.
 //!
-//! It starts the three on free ports, so it needs redis-server and redis-cli. If they are missing, it
-//! is skipped, and a line says so; with the variable `TEST_LIVE`, that is a failure.
+//! It starts them and their replicas on free ports, so it needs redis-server and redis-cli. If they
+//! are missing, it is skipped, and a line says so; with the variable `TEST_LIVE`, that is a failure.
 
 use std::{
     collections::BTreeSet,
@@ -11,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use axum::{Router, routing::get};
+use axum::{Router, http::StatusCode, routing::get};
 use browser::Browser;
 use libtest_mimic::{Arguments, Trial};
 use redis::Client;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
             sessions_lie_on_all_servers_and_keep_their_data_under_a_new_id(&cluster).await;
             two_web_servers_count_exactly(&cluster).await;
             one_server_of_a_cluster_by_itself_is_refused(&cluster).await;
+            when_a_server_dies_its_replica_takes_over_and_no_visit_is_lost(cluster).await;
         });
         Ok(())
     };
@@ -63,7 +65,7 @@ async fn sessions_lie_on_all_servers_and_keep_their_data_under_a_new_id(cluster:
         assert_ne!(visitor.cookie("sessionid"), before);
         assert_eq!(visitor.get("/").await.body(), "2");
     }
-    for port in cluster.ports {
+    for port in cluster.primaries() {
         let client = Client::open(format!("redis://127.0.0.1:{port}/")).expect("a URL");
         let mut server = client.get_connection().expect("it answers");
         let keys: Vec<String> =
@@ -102,6 +104,26 @@ async fn one_server_of_a_cluster_by_itself_is_refused(cluster: &Cluster) {
     assert!(refused.contains("redis-cluster://HOST:PORT,HOST:PORT"), "{refused}");
 }
 
+async fn when_a_server_dies_its_replica_takes_over_and_no_visit_is_lost(mut cluster: Cluster) {
+    let app = app(cluster.open().await);
+    let mut visitors: Vec<_> = (0..20).map(|_| Browser::open(app.clone())).collect();
+    for visitor in &mut visitors {
+        assert_eq!(visitor.get("/").await.body(), "1");
+    }
+    // Redis replicates after it has answered. What has not arrived when it dies would be lost.
+    for port in cluster.primaries() {
+        ask(port, &["wait", "1", "0"]);
+    }
+    cluster.kill(0);
+    for visitor in &mut visitors {
+        // Until the replica has taken over, a page says that nothing is lost.
+        while visitor.get("/").await.status() == StatusCode::SERVICE_UNAVAILABLE {
+            assert!(visitor.page().body().contains("Nothing is lost"));
+        }
+        assert_eq!(visitor.page().body(), "2");
+    }
+}
+
 /// A page that counts, and one that gives the session a new id.
 fn app(store: RedisStore) -> Router {
     async fn count(session: Session) -> Result<String, Error> {
@@ -115,9 +137,10 @@ fn app(store: RedisStore) -> Router {
     Router::new().route("/", get(count)).route("/cycle", get(cycle)).layer(SessionLayer::new(store))
 }
 
-/// Three servers, until they are dropped.
+/// Three servers and a replica of each, until they are dropped.
 struct Cluster {
-    ports: [u16; 3],
+    /// First those of the three.
+    ports: [u16; 6],
     servers: Vec<Child>,
     _folder: TempDir,
 }
@@ -130,6 +153,8 @@ impl Cluster {
             Command::new("redis-server")
                 .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
                 .args(["--cluster-enabled", "yes"])
+                // How many milliseconds of silence count as death.
+                .args(["--cluster-node-timeout", "1000"])
                 .args(["--cluster-config-file", &format!("nodes-{port}.conf")])
                 .arg("--dir")
                 .arg(folder.path())
@@ -147,7 +172,7 @@ impl Cluster {
         let output = Command::new("redis-cli")
             .args(["--cluster", "create"])
             .args(&addresses)
-            .args(["--cluster-replicas", "0", "--cluster-yes"])
+            .args(["--cluster-replicas", "1", "--cluster-yes"])
             .output()
             .expect("redis-cli starts");
         let said = String::from_utf8_lossy(&output.stdout);
@@ -155,11 +180,23 @@ impl Cluster {
         for port in cluster.ports {
             while !ask(port, &["cluster", "info"]).contains("cluster_state:ok") {}
         }
+        for port in &cluster.ports[3..] {
+            while !ask(*port, &["info", "replication"]).contains("master_link_status:up") {}
+        }
         cluster
     }
 
+    fn primaries(&self) -> [u16; 3] {
+        [self.ports[0], self.ports[1], self.ports[2]]
+    }
+
+    fn kill(&mut self, number: usize) {
+        self.servers[number].kill().expect("it runs");
+        self.servers[number].wait().expect("it ends");
+    }
+
     fn url(&self) -> String {
-        let [one, two, _] = self.ports;
+        let [one, two, _] = self.primaries();
         format!("redis-cluster://127.0.0.1:{one},127.0.0.1:{two}")
     }
 
@@ -183,9 +220,9 @@ fn ask(port: u16, question: &[&str]) -> String {
 }
 
 /// A server of a cluster also listens on its port and 10000 more.
-fn free_ports() -> [u16; 3] {
+fn free_ports() -> [u16; 6] {
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     let both = |port: &u16| is_free(*port) && is_free(port + 10000);
     let mut found = (20000 + std::process::id() as u16 % 10000..40000).filter(both);
-    [(); 3].map(|()| found.next().expect("a free port"))
+    [(); 6].map(|()| found.next().expect("a free port"))
 }

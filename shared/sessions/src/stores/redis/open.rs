@@ -112,7 +112,9 @@ fn parse_cluster(nodes: &str) -> Result<(Target, String)> {
     let clients = urls.map(|url| parse(&url)).collect::<Result<Vec<Client>>>()?;
     let infos = clients.iter().map(|client| client.get_connection_info().clone());
     match ClusterClient::new(infos) {
-        Ok(client) => Ok((Target::Cluster(client), format!("the Redis Cluster at {hosts}"))),
+        Ok(client) => {
+            Ok((Target::Cluster(Box::new(client)), format!("the Redis Cluster at {hosts}")))
+        }
         Err(error) => Err(network::refused("a Redis Cluster", &error.to_string(), "")),
     }
 }

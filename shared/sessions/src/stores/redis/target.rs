@@ -14,7 +14,7 @@ use redis::{cluster::ClusterClient, cluster_async::ClusterConnection};
 pub(in crate::stores) enum Target {
     One(Client),
     #[cfg(feature = "redis-cluster")]
-    Cluster(ClusterClient),
+    Cluster(Box<ClusterClient>),
 }
 
 impl Target {
