@@ -35,6 +35,11 @@ two-servers store="sqlite:library.sqlite":
     @SESSION_STORE={{ quote(store) }} cargo run --quiet --package chapter-7 -- --port 3001 & \
     SESSION_STORE={{ quote(store) }} cargo run --quiet --package chapter-7 -- --port 3002; wait
 
+# Run chapter 12 as it goes live: nginx, two servers, a store: just live, or just live redis://localhost/
+[no-exit-message]
+live store="":
+    bash chapters/12-going-live/live.sh {{ quote(store) }}
+
 # Run the tests in a real browser; they need Chromium, chromedriver and: npm ci --prefix tests/browser
 browser:
     cargo test --package tests --test browser

@@ -16,7 +16,7 @@ use axum::{
     routing::{get, post},
 };
 use sessions::{
-    Error, Session, SessionLayer,
+    Error, MemoryStore, Session, SessionLayer,
     testing::{self, Expired},
 };
 
@@ -26,6 +26,8 @@ mod check_1;
 mod check_10;
 #[path = "../chapters/11-another-sites-form/check.rs"]
 mod check_11;
+#[path = "../chapters/12-going-live/check.rs"]
+mod check_12;
 #[path = "../chapters/02-my-car/check.rs"]
 mod check_2;
 #[path = "../chapters/03-nested-mutation/check.rs"]
@@ -48,6 +50,8 @@ mod solution_1;
 mod solution_10;
 #[path = "../chapters/11-another-sites-form/solution.rs"]
 mod solution_11;
+#[path = "../chapters/12-going-live/solution.rs"]
+mod solution_12;
 #[path = "../chapters/02-my-car/solution.rs"]
 mod solution_2;
 #[path = "../chapters/03-nested-mutation/solution.rs"]
@@ -243,6 +247,20 @@ async fn the_starter_of_chapter_11_believes_a_form_without_a_referer() {
         check_11::check(check_11::exercise::app()).await,
         "A form of http://localhost:3001, without a Referer, has changed the address to \
          mallory@evil.example.",
+    );
+}
+
+#[tokio::test]
+async fn the_solution_of_chapter_12_passes() -> anyhow::Result<()> {
+    check_12::check(solution_12::app(MemoryStore::default())).await
+}
+
+#[tokio::test]
+async fn the_starter_of_chapter_12_believes_a_visitor_who_comes_past_the_proxy() {
+    assert_starter_fails(
+        check_12::check(check_12::exercise::app(MemoryStore::default())).await,
+        "A visitor who came past the proxy wrote X-Forwarded-Proto: https. The site believed it, \
+         and answered 200 OK with 1 cookie.",
     );
 }
 

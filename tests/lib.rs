@@ -155,23 +155,30 @@ impl Server {
         input.write_all(b"\n").expect("it reads its input");
     }
 
+    /// Sends the signal, and does not wait.
+    #[cfg(unix)]
+    pub fn send(&self, signal: Signal) {
+        send(&self.child, signal);
+    }
+
     /// Sends the signal, waits for the end, and returns the exit status and the log.
     pub fn stop(mut self, signal: Signal) -> (ExitStatus, String) {
-        send(&mut self.child, signal);
+        #[cfg(unix)]
+        send(&self.child, signal);
+        #[cfg(not(unix))]
+        {
+            let _ = signal;
+            self.child.kill().expect("the program still runs");
+        }
         let status = self.child.wait().expect("it ends");
         (status, self.log())
     }
 }
 
 #[cfg(unix)]
-fn send(child: &mut Child, signal: Signal) {
+fn send(child: &Child, signal: Signal) {
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, signal).expect("the program still runs");
-}
-
-#[cfg(not(unix))]
-fn send(child: &mut Child, _: Signal) {
-    child.kill().expect("the program still runs");
 }
 
 impl Drop for Server {

@@ -101,7 +101,7 @@
 //! | [`MemoryStore`] | tests, trying things out | forgets | no |
 //! | [`SqliteStore`] | a site | remembers, also after a power cut | over one file |
 //! | `PostgresStore` | a site on several servers | remembers, also after a power cut | over one database |
-//! | `RedisStore` | the same, with more visits | as Redis is set; by default a crash loses minutes | over one Redis |
+//! | `RedisStore` | the same, with more visits | as Redis is set; by default a crash loses minutes | over one Redis, or over a cluster of it (feature `redis-cluster`) |
 //! | `FileStore` | a small site; looking inside | remembers, also after a power cut | on one machine, over one folder |
 //! | `SessionLayer::encrypted_cookie`, and no store: the cookie holds the session | small sessions | remembers, with the same keys | yes, but of two requests at once one is lost |
 //! | `Cached` in front of any of them | fewer questions to the store | as that store does | changes as that store does; what a page shows may be stale |

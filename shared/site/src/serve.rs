@@ -7,12 +7,13 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     process::ExitCode,
     sync::OnceLock,
+    time::Duration,
 };
 
 use axum::Router;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use inspector::Inspector;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, prelude::*, registry};
 
@@ -78,6 +79,25 @@ impl ServerOptions {
         }
     }
 
+    /// As [`serve`](Self::serve); but once told to stop, it calls `told` and goes on serving for
+    /// `drain`, so that a proxy can notice and send visitors elsewhere. Then it stops.
+    ///
+    /// # Errors
+    ///
+    /// As `serve`.
+    pub async fn serve_and_drain(
+        self,
+        app: Router,
+        tries: &[&str],
+        drain: Duration,
+        told: impl FnOnce(),
+    ) -> ExitCode {
+        match self.listen().await {
+            Ok(listening) => listening.serve_and_drain(app, tries, drain, told).await,
+            Err(code) => code,
+        }
+    }
+
     /// The first half of [`serve`](Self::serve), for a program that has to know its port first.
     ///
     /// # Errors
@@ -111,11 +131,23 @@ impl Listening {
 
     /// Serves `app`, as [`ServerOptions::serve`] does, which says the rest.
     pub async fn serve(self, app: Router, tries: &[&str]) -> ExitCode {
+        self.serve_and_drain(app, tries, Duration::ZERO, || {}).await
+    }
+
+    async fn serve_and_drain(
+        self,
+        app: Router,
+        tries: &[&str],
+        drain: Duration,
+        told: impl FnOnce(),
+    ) -> ExitCode {
         // A reader of the address may press Ctrl-C at once.
-        let told_to_stop = told_to_stop();
+        let told_to_stop = told_to_stop(drain);
         greet(self.address, tries, &self.inspector);
         let stop = async {
             let _ = told_to_stop.await;
+            told();
+            time::sleep(drain).await;
             // Its pages wait for news, and would hold up the end.
             self.inspector.close();
         };

@@ -11,10 +11,10 @@ const CLOSING: Duration = Duration::from_secs(4);
 
 /// Resolves at the first Ctrl-C or SIGTERM after this call, however late it is awaited.
 ///
-/// From then on the process has [`GRACE`] and [`CLOSING`]; after that it ends with exit code 1.
+/// From then on the process has `drain`, [`GRACE`] and [`CLOSING`]; after that it ends with exit code 1.
 /// Otherwise one thread that waits for a lock would keep it: at its end, `#[tokio::main]` waits
 /// for all threads of `spawn_blocking`, for ever if need be.
-pub fn told_to_stop() -> oneshot::Receiver<()> {
+pub fn told_to_stop(drain: Duration) -> oneshot::Receiver<()> {
     // A thread and a runtime of its own, since all threads of the other runtime may be blocked.
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime that waits for signals");
@@ -26,7 +26,7 @@ pub fn told_to_stop() -> oneshot::Receiver<()> {
     thread::spawn(move || {
         runtime.block_on(signal);
         let _ = tell.send(());
-        thread::sleep(GRACE + CLOSING);
+        thread::sleep(drain + GRACE + CLOSING);
         // Not a word: it may be the log that blocks.
         process::exit(1);
     });

@@ -138,7 +138,8 @@ async fn a_redis_that_is_part_of_a_cluster_is_refused_at_the_start() {
     told_by(
         |heard| to_each(heard, "-MOVED 3999 127.0.0.1:6381\r\n"),
         "MOVED 3999 127.0.0.1:6381",
-        "it is part of a cluster; name a Redis that is not",
+        "it is part of a cluster; name a Redis that is not, or with the cargo feature redis-cluster \
+         the cluster: redis-cluster://HOST:PORT,HOST:PORT",
     )
     .await;
 }

@@ -7,16 +7,14 @@
 
 use std::sync::Arc;
 
-use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, RedisError, RedisResult, ServerErrorKind,
-    aio::MultiplexedConnection,
-};
+use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind};
 use tokio::{
     sync::Mutex,
     time::{Instant, error::Elapsed, timeout, timeout_at},
 };
 use tower_sessions::session_store::Error;
 
+use super::target::{Redis, Target};
 use crate::stores::{
     PATIENCE,
     network::{self, FRESH, no_answer},
@@ -25,7 +23,7 @@ use crate::stores::{
 
 /// Redis, and the connection to it, which all requests share.
 pub(super) struct Server {
-    client: Client,
+    target: Target,
     /// Host, port and database, for messages.
     place: String,
     /// The lock is held while the connection is asked whether it is alive, and while a new one is
@@ -35,14 +33,14 @@ pub(super) struct Server {
 
 #[derive(Clone)]
 struct Connection {
-    redis: MultiplexedConnection,
+    redis: Redis,
     /// When it gave its last answer; `None` once it is broken.
     answered: Arc<parking_lot::Mutex<Option<Instant>>>,
 }
 
 impl Server {
-    pub fn new(client: Client, place: String) -> Self {
-        Server { client, place, held: Mutex::new(None) }
+    pub fn new(target: Target, place: String) -> Self {
+        Server { target, place, held: Mutex::new(None) }
     }
 
     pub fn place(&self) -> &str {
@@ -50,7 +48,7 @@ impl Server {
     }
 
     /// Sends a command. The time runs from here on: for the connection and the answer together.
-    pub async fn call<T, F>(&self, command: impl FnOnce(MultiplexedConnection) -> F) -> Answer<T>
+    pub async fn call<T, F>(&self, command: impl FnOnce(Redis) -> F) -> Answer<T>
     where
         F: Future<Output = RedisResult<T>>,
     {
@@ -82,10 +80,7 @@ impl Server {
         {
             return Ok(held.insert(connection).clone());
         }
-        // The limits are PATIENCE and FRESH, and not those of the crate.
-        let settings =
-            AsyncConnectionConfig::new().set_connection_timeout(None).set_response_timeout(None);
-        let redis = self.client.get_multiplexed_async_connection_with_config(&settings).await?;
+        let redis = self.target.connect().await?;
         let answered = Arc::new(parking_lot::Mutex::new(Some(Instant::now())));
         Ok(held.insert(Connection { redis, answered }).clone())
     }

@@ -1,10 +1,12 @@
 //! Sessions in Redis or Valkey, which any number of web servers may share.
 //!
 //! This file has the keys and the scripts. `open.rs` reads the URL and finds out at the start
-//! whether sessions can be kept there. `connection.rs` keeps the connection.
+//! whether sessions can be kept there. `connection.rs` keeps the connection,
+//! and `target.rs` says what it leads to.
 
 mod connection;
 mod open;
+mod target;
 
 use std::{
     fmt,
@@ -86,8 +88,9 @@ static DELETE: LazyLock<Script> = LazyLock::new(|| {
 /// for a new connection included; then its visitor gets a 503 page. The next request tries again,
 /// so nothing has to be restarted when Redis is back.
 ///
-/// The store speaks to one server. A Redis Cluster spreads the keys over several, and this client
-/// does not follow them there: [`RedisStore::open`] refuses a server that is part of a cluster.
+/// A Redis Cluster spreads the keys over several servers. With the cargo feature `redis-cluster` the
+/// store follows them there, if the URL is `redis-cluster://HOST:PORT,HOST:PORT`. With any other URL,
+/// [`RedisStore::open`] refuses a server that is part of a cluster.
 ///
 /// For TLS, give the crate redis its feature `tokio-rustls-comp` and write `rediss://` in the URL.
 ///

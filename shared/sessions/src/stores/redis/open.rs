@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "redis-cluster")]
+use redis::cluster::ClusterClient;
 use redis::{Client, ErrorKind};
 use time::OffsetDateTime;
 use tower_sessions::{
@@ -12,6 +14,7 @@ use tower_sessions::{
 use super::{
     RedisStore, Row,
     connection::{Answer, Failure, Server},
+    target::Target,
 };
 use crate::stores::network::{self, START, parse_url};
 
@@ -26,6 +29,9 @@ impl RedisStore {
     /// out; the port is 6379 by default, and the number, that of the database, is 0. `valkey://`
     /// means the same. Write `%40` for an `@` in the password, `%2F` for a `/`, `%3A` for a `:` and
     /// `%23` for a `#`.
+    ///
+    /// For a Redis Cluster, it is `redis-cluster://USER:PASSWORD@HOST:PORT,HOST:PORT`: some servers of
+    /// the cluster, of which one has to answer. This needs the cargo feature `redis-cluster`.
     ///
     /// ```
     /// # async fn start() {
@@ -45,9 +51,16 @@ impl RedisStore {
     /// be stored there: because it is a replica, its memory is full, it is part of a cluster, or
     /// the user may not. Its one line says what was tried and what to do, and no password.
     pub async fn open(url: &str) -> Result<Self> {
-        let client = parse(url)?;
-        let place = place(&client);
-        let store = RedisStore(Arc::new(Server::new(client, place)));
+        let (target, place) = match url.strip_prefix("redis-cluster://") {
+            #[cfg(feature = "redis-cluster")]
+            Some(nodes) => parse_cluster(nodes)?,
+            _ => {
+                let client = parse(url)?;
+                let place = place(&client);
+                (Target::One(client), place)
+            }
+        };
+        let store = RedisStore(Arc::new(Server::new(target, place)));
         match store.try_all().await {
             Ok(()) => Ok(store),
             Err(problem) => {
@@ -87,6 +100,25 @@ fn parse(url: &str) -> Result<Client> {
     })
 }
 
+/// Some servers of a cluster. They tell which others there are.
+#[cfg(feature = "redis-cluster")]
+fn parse_cluster(nodes: &str) -> Result<(Target, String)> {
+    let (user, hosts) = match nodes.rsplit_once('@') {
+        Some((user, hosts)) => (format!("{user}@"), hosts),
+        None => (String::new(), nodes),
+    };
+    let urls = hosts.split(',').map(|host| format!("redis://{user}{host}"));
+    // Each by itself, so that what is wrong with one of them is said in words.
+    let clients = urls.map(|url| parse(&url)).collect::<Result<Vec<Client>>>()?;
+    let infos = clients.iter().map(|client| client.get_connection_info().clone());
+    match ClusterClient::new(infos) {
+        Ok(client) => {
+            Ok((Target::Cluster(Box::new(client)), format!("the Redis Cluster at {hosts}")))
+        }
+        Err(error) => Err(network::refused("a Redis Cluster", &error.to_string(), "")),
+    }
+}
+
 fn place(client: &Client) -> String {
     let info = client.get_connection_info();
     let (address, database) = (info.addr(), info.redis_settings().db());
@@ -113,7 +145,8 @@ fn advice(problem: &Failure) -> &'static str {
         ("READONLY" | "MASTERDOWN", _) => ": name the primary server in the URL",
         ("OOM", _) => ": raise maxmemory in Redis's settings, or make room",
         ("MOVED" | "ASK" | "CLUSTERDOWN", _) => {
-            ": it is part of a cluster; name a Redis that is not"
+            ": it is part of a cluster; name a Redis that is not, or with the cargo feature \
+             redis-cluster the cluster: redis-cluster://HOST:PORT,HOST:PORT"
         }
         ("LOADING", _) => ": try again when Redis has loaded its data",
         ("NOPERM", _) => {
