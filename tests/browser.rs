@@ -100,6 +100,7 @@ const NEEDING_AXE: &[Story] = stories![
     accessibility::the_inspector_is_for_everybody,
     accessibility::chapter_10_is_for_everybody,
     accessibility::chapter_11_is_for_everybody,
+    accessibility::chapter_12_is_for_everybody,
 ];
 
 /// Not a test: it makes the pictures.

@@ -15,7 +15,7 @@ use axum::{
     Router,
     extract::State,
     http::{StatusCode, header::CACHE_CONTROL},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::from_fn_with_state,
     response::IntoResponse,
     routing::get,
 };
@@ -44,8 +44,6 @@ pub fn app(
     readiness: Readiness,
 ) -> Router {
     let site = chapter_10::app(library, devices, attempts, sessions)
-        // A form of another site is refused: chapter 11.
-        .layer(from_fn(site::refuse_cross_origin))
         // The outermost: all the others see the visitor's address, and not the proxy's.
         .layer(from_fn_with_state(proxies, proxy::read_forwarded));
     // Outside of the site, so a check makes no session, and needs no proxy and no https.

@@ -248,6 +248,15 @@ pub async fn chapter_11_is_for_everybody() {
     inspect(&window).await;
 }
 
+pub async fn chapter_12_is_for_everybody() {
+    let site = Site::open(12);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    inspect_all(&window, &["/", "/sign-in", "/nowhere"]).await;
+    stories::sign_in(&window, "ada", "no").await;
+    inspect_all(&window, &["/my-books", "/devices"]).await;
+}
+
 /// Looks at the pages at these addresses.
 async fn inspect_all(window: &Window, paths: &[&str]) {
     for path in paths {

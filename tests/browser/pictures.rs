@@ -153,6 +153,8 @@ async fn pictures() -> Vec<Picture> {
     sign_in(&window, "ada", "no").await;
     window.run(THE_SAME_IDS).await;
     pictures.push(Picture::take("10-signing-in", &window, WIDTH).await);
+    pictures.push(inspected("10-inspector", &window, "POST /sign-in").await);
+    window.forget_cookies().await;
 
     let stage = Stage::open(&["--same-site", "none"]);
     let window = visitor.window(stage.library()).await;
@@ -161,6 +163,16 @@ async fn pictures() -> Vec<Picture> {
     window.visit_elsewhere(&stage.another_site("/form")).await;
     window.wait_for(".brand").await;
     pictures.push(Picture::take("11-another-sites-form", &window, WIDTH).await);
+    pictures.push(inspected("11-inspector", &window, "POST /reminders").await);
+    window.forget_cookies().await;
+
+    let site = Site::open(12);
+    let window = visitor.window(&site).await;
+    window.visit("/").await;
+    window.visit("/").await;
+    window.run("document.querySelector('code').textContent = 'h8Wt…'").await;
+    pictures.push(Picture::take("12-going-live", &window, WIDTH).await);
+    pictures.push(inspected("12-inspector", &window, "GET /").await);
 
     pictures
 }
@@ -196,6 +208,8 @@ const THE_SAME_NAMES: &str = "
     while (texts.nextNode()) {
         texts.currentNode.data = texts.currentNode.data
             .replace(/\\([\\w-]{4}…\\)/g, '(k3Jd…)')
+            .replace(/\"device\":\"[^\"]*\"/, '\"device\":\"…\"')
+            .replace(/\"[\\w-]{4}\"/, '\"k3Jd\"')
             .replace(/[\\d.]+ (ms|µs)/g, '1.2 ms')
             .replace(/[\\d.]+ s after/, '4.0 s after')
             .replace(/\\d\\d:\\d\\d:\\d\\d GMT/, '12:00:00 GMT')

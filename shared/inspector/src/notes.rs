@@ -105,7 +105,7 @@ pub(crate) struct State {
 }
 
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "sessions"), allow(dead_code))]
+#[cfg_attr(not(all(feature = "sessions", feature = "tower-sessions")), allow(dead_code))]
 pub(crate) enum Question {
     Load {
         session: String,
@@ -140,7 +140,7 @@ pub(crate) enum Question {
 }
 
 #[derive(Clone, Debug)]
-#[cfg_attr(not(feature = "sessions"), allow(dead_code))]
+#[cfg_attr(not(all(feature = "sessions", feature = "tower-sessions")), allow(dead_code))]
 pub(crate) enum Answer {
     Found {
         version: Option<u64>,
