@@ -189,7 +189,7 @@ async fn inspected(name: &'static str, window: &Window, request: &str) -> Pictur
 
 /// Opens the newest such request in the inspector. What differs from run to run has a name.
 async fn look_inside(window: &Window, request: &str) {
-    // Its script would show the page anew.
+    // Its script would replace what is renamed below.
     window.block("*/inspector/script.js").await;
     window.visit("/inspector").await;
     let newest = format!(

@@ -7,8 +7,8 @@ use crate::Inspector;
 /// A store around a store, which notes each question and its answer for the request that asks.
 ///
 /// It is a `sessions::Store` around one (feature `sessions`), and a `tower_sessions::SessionStore`
-/// around one of those (feature `tower-sessions`). What nobody's request asks, for example a task in
-/// the background, is not noted.
+/// around one of those (feature `tower-sessions`). What is asked outside of a request, by a
+/// task in the background for example, is not noted.
 #[derive(Clone, Debug)]
 pub struct Watched<S>(S);
 

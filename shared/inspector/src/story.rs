@@ -252,7 +252,7 @@ pub(crate) fn verdict(request: &Request, all: &[Request]) -> Option<(String, Ton
     let is_error = end.status.is_none_or(|status| status >= 500);
 
     Some(match stored {
-        // What was stored while the handler ran holds, whatever its page says.
+        // What was stored while the handler ran holds, also if its page is an error.
         Some((index, ..)) if done.is_none_or(|done| index < done) => {
             ("stored while the handler ran".to_owned(), Tone::Good)
         }
