@@ -152,6 +152,7 @@ async fn a_car_without_a_name_is_refused_and_the_old_one_kept() {
     let mut visitor = with_a_car("beetle").await;
     visitor.post("/car", &[("my_car", "  ")]).await;
     assert_eq!(visitor.page().status(), StatusCode::BAD_REQUEST);
+    assert!(visitor.page().text().contains("A car needs a name."), "{}", visitor.page().text());
     visitor.post("/car", &[("colour", "red")]).await;
     assert_eq!(visitor.page().status(), StatusCode::UNPROCESSABLE_ENTITY);
     let too_much = "x".repeat(site::BODY_LIMIT);
@@ -175,8 +176,10 @@ async fn a_hostile_name_is_shown_as_text_and_never_as_markup() {
 #[tokio::test]
 async fn a_name_that_is_too_long_is_refused_in_words_and_not_stored() {
     let mut visitor = Browser::open(chapter_2::app(MemoryStore::default()));
-    visitor.post("/car", &[("my_car", &"m".repeat(41))]).await;
+    let long = "m".repeat(41);
+    visitor.post("/car", &[("my_car", &long)]).await;
     assert_eq!(visitor.page().status(), 400);
+    assert_eq!(visitor.page().attributes("#my_car", "value"), [&*long], "what was typed is there");
     assert!(visitor.page().text().contains("40 characters at most"), "{}", visitor.page().text());
     assert!(visitor.page().set_cookies().is_empty());
 
@@ -191,4 +194,15 @@ async fn a_form_that_does_not_fit_is_a_sentence_for_visitors() {
     assert_eq!(visitor.page().status(), 422);
     let page = visitor.page().text();
     assert!(!page.contains("deserialize") && !page.contains("my_car"), "{page}");
+}
+
+#[tokio::test]
+async fn a_browser_that_keeps_no_cookies_is_told_that_the_cookie_is_missing() {
+    let mut visitor = open().refusing_cookies();
+    visitor.post("/car", &[("my_car", "mini")]).await;
+    let page = visitor.follow().await;
+    assert!(page.texts("[role=status]").concat().contains("Allow cookies"), "{}", page.text());
+
+    let mut visitor = with_a_car("mini").await;
+    assert!(!visitor.get("/?set").await.has("[role=status]"), "the cookie came back");
 }

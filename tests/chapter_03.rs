@@ -91,3 +91,19 @@ async fn made_up_wheels_in_the_address_are_refused() {
     assert_eq!(page.status(), 400);
     assert!(!page.has("script"), "{}", page.body());
 }
+
+#[tokio::test]
+async fn with_cookies_blocked_the_flag_is_not_blamed() {
+    for (button, save_every_request) in
+        [("/flagged", false), ("/put-back", false), ("/inside", true)]
+    {
+        let app = chapter_3::app(MemoryStore::default(), save_every_request);
+        let mut visitor = Browser::open(app).refusing_cookies();
+        visitor.post(button, &[]).await;
+        visitor.follow().await;
+        assert!(note(&visitor).contains("Allow cookies"), "{button}: {}", note(&visitor));
+    }
+    // Here nothing was saved, so the cookie is not missing.
+    let visitor = press("/inside", false).await;
+    assert!(!note(&visitor).contains("cookie"), "{}", note(&visitor));
+}

@@ -13,7 +13,10 @@ use programs::{Server, Signal};
 use sessions::SqliteStore;
 use sqlx::{SqlitePool, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
-use time::{Duration, OffsetDateTime, PrimitiveDateTime, macros::format_description};
+use time::{
+    Duration, OffsetDateTime, PrimitiveDateTime, format_description::StaticFormatDescription,
+    macros::format_description,
+};
 
 const TWO_WEEKS: i64 = 1_209_600;
 
@@ -84,10 +87,11 @@ fn dated(text: &str) -> String {
     let parts: Vec<&str> = text.split(" UTC").collect();
     let (last, before) = parts.split_last().expect("one part at least");
     let named = before.iter().map(|part| {
-        let cut = part.len().saturating_sub("2026-01-01 00:00:00".len());
-        let parts = part.split_at_checked(cut);
-        match parts.and_then(|(text, date)| Some((text, distance(date)?))) {
-            Some((text, distance)) => format!("{text}<in {distance}>"),
+        // A date is the last four words: `9 December 2026, 21:05:33`.
+        let cut = part.rmatch_indices([' ', '>']).nth(3).map_or(0, |(at, _)| at + 1);
+        let (text, date) = part.split_at(cut);
+        match distance(date) {
+            Some(distance) => format!("{text}<in {distance}>"),
             None => format!("{part} UTC"),
         }
     });
@@ -95,8 +99,7 @@ fn dated(text: &str) -> String {
 }
 
 fn distance(date: &str) -> Option<String> {
-    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
-    let date = PrimitiveDateTime::parse(date, format).ok()?.assume_utc();
+    let date = PrimitiveDateTime::parse(date, SHOWN).ok()?.assume_utc();
     // To the minute above: the date was written a moment ago, and rounded up to a whole second.
     let left = (date - OffsetDateTime::now_utc()).as_seconds_f64() - 1.0;
     let minutes = (left / 60.0).ceil() as i64;
@@ -106,12 +109,15 @@ fn distance(date: &str) -> Option<String> {
     })
 }
 
+/// A date as the page shows it, before ` UTC`.
+const SHOWN: StaticFormatDescription =
+    format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute]:[second]");
+
 /// A moment as the form sends it and as the page shows it.
 fn moment(from_now: Duration) -> (String, String) {
     let moment = OffsetDateTime::now_utc() + from_now;
     let sent = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
-    let shown = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-    (moment.format(sent).unwrap(), moment.format(shown).unwrap())
+    (moment.format(sent).unwrap(), moment.format(SHOWN).unwrap() + " UTC")
 }
 
 fn has_no_session(visitor: &Browser) -> bool {
@@ -155,8 +161,8 @@ async fn until_the_browser_closes() {
     let mut visitor = table.visitor(false).await;
     visitor.post("/expiry/browser", &[]).await;
     let page = visitor.follow().await.text();
-    assert!(page.contains("Its cookie was to end\n  when the browser closes"), "{page}");
-    assert!(page.contains(&format!("{TWO_WEEKS} seconds")), "the record stays for the default");
+    assert!(page.contains("Your session ends when you close the browser."), "{page}");
+    assert!(page.contains("it lasts 14 days, until"), "the record stays for the default: {page}");
     assert_eq!(table.minutes_left().await * 60, TWO_WEEKS);
 
     visitor.restart();
@@ -172,7 +178,7 @@ async fn until_a_date_whatever_is_changed_before() {
     visitor.post("/expiry/date", &[("date", &date)]).await;
     visitor.follow().await;
     assert_eq!(visitor.page().texts("#stored"), [&*shown]);
-    assert!(visitor.page().text().contains(&format!("seconds, until {shown}")));
+    assert!(visitor.page().text().contains(&format!(", until {shown}.")));
 
     visitor.post("/bookmark", &[]).await;
     visitor.follow().await;
@@ -186,7 +192,8 @@ async fn a_date_without_seconds_is_a_whole_minute() {
     let table = Table::new().await;
     let mut visitor = table.visitor(false).await;
     let (date, shown) = moment(Duration::days(30));
-    let (date, shown) = (&date[..16], format!("{}:00 UTC", &shown[..16]));
+    let (date, shown) =
+        (&date[..16], format!("{}:00 UTC", &shown[..shown.len() - ":00 UTC".len()]));
     visitor.post("/expiry/date", &[("date", date)]).await;
     visitor.follow().await;
     assert_eq!(visitor.page().texts("#stored"), [&*shown]);
@@ -226,7 +233,7 @@ async fn a_choice_lasts_over_later_requests_and_a_restart_of_the_server() {
     for mut visitor in [visitor, later] {
         visitor.get_with("/", &[("cookie", cookie.as_bytes())]).await;
         let page = visitor.page().text();
-        assert!(page.contains("when the browser closes"), "{page}");
+        assert!(page.contains("when you close the browser"), "{page}");
         let renewed = visitor.page().set_cookies().concat();
         assert!(!renewed.contains("Max-Age") && !renewed.contains("Expires"), "{renewed}");
     }
@@ -313,6 +320,11 @@ async fn what_cannot_be_an_end_is_explained_and_changes_nothing() {
         assert_eq!(visitor.page().status(), StatusCode::BAD_REQUEST);
         let page = visitor.page().text();
         assert!(page.contains(&format!("“{seconds}” {refused}")), "for {seconds:?}: {page}");
+        assert_eq!(
+            visitor.page().attributes("#seconds", "value"),
+            [seconds],
+            "it can be corrected"
+        );
     }
 
     let no_date = ["2027-02-31T12:00", "", "tomorrow", "2027-06-01", "12027-06-01T12:00"];

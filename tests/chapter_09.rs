@@ -81,6 +81,7 @@ async fn the_usual_way_loses_a_book_that_was_added_meanwhile() {
     tabs.meanwhile("add-slowly", &["add", "add"]).await;
     let basket = tabs.basket().await;
     assert!(basket.contains("There is 1 book in"), "three were added: {basket}");
+    assert!(basket.contains("3 books were added, 1 is here: 2 were lost."), "{basket}");
     assert_snapshot!("usual_counter", tabs.transcript());
     assert_snapshot!("what_you_see", tabs.fast.page().text());
     assert_snapshot!("the_page", tabs.fast.page().html());
@@ -93,6 +94,7 @@ async fn the_exact_way_counts_every_book() {
     tabs.meanwhile("add-slowly", &["add", "add"]).await;
     let basket = tabs.basket().await;
     assert!(basket.contains("There are 3 books in"), "three were added: {basket}");
+    assert!(basket.contains("3 books were added, 3 are here: none was lost."), "{basket}");
     assert_snapshot!("exact_counter", tabs.transcript());
 }
 

@@ -1,13 +1,14 @@
 //! Serves chapter 1. Run: `just run chapter-1`
 
+mod lesson;
+
 use std::process::ExitCode;
 
 use site::ServerOptions;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let tries = ["reload the page", "curl -i --cookie visits=999999 {address}"];
     let options = ServerOptions::parse_for(env!("CARGO_PKG_DESCRIPTION"));
     let app = options.inspector().watch(chapter_1::app());
-    options.serve(app, &tries).await
+    options.serve(app, lesson::lesson()).await
 }

@@ -1,5 +1,7 @@
 //! Serves chapter 2. Run: `just run chapter-2`
 
+mod lesson;
+
 use std::process::ExitCode;
 
 use site::ServerOptions;
@@ -7,9 +9,8 @@ use tower_sessions::MemoryStore;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let tries = ["set a car, then open a private window", "curl -i {address}/car"];
     let options = ServerOptions::parse_for(env!("CARGO_PKG_DESCRIPTION"));
     let inspector = options.inspector();
     let app = inspector.watch(chapter_2::app(inspector.store(MemoryStore::default())));
-    options.serve(app, &tries).await
+    options.serve(app, lesson::lesson()).await
 }

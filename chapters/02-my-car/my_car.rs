@@ -15,7 +15,7 @@ use axum::{
     routing::{get, post},
 };
 use serde::Deserialize;
-use site::Form;
+use site::{Form, Query};
 use tower_sessions::{
     Session, SessionManagerLayer, SessionStore, cookie::SameSite, session, session_store,
 };
@@ -53,22 +53,30 @@ pub fn app<S: SessionStore + Clone>(store: S) -> Router {
     site::with_look(routes)
 }
 
-async fn show_home(session: Session) -> Result<Home, Problem> {
-    Ok(Home { my_car: session.get(MY_CAR).await? })
+async fn show_home(session: Session, Query(after): Query<After>) -> Result<Home, Problem> {
+    let my_car = session.get(MY_CAR).await?;
+    // A car was set a moment ago, and this request brings no id: the browser keeps no cookies.
+    let is_cookie_missing = after.set.is_some() && session.id().is_none();
+    Ok(Home { my_car, typed: "mini".to_owned(), problem: None, is_cookie_missing })
 }
 
-async fn set_car(session: Session, Form(form): Form<CarForm>) -> Result<Redirect, Problem> {
-    let my_car = form.my_car.trim();
-    if my_car.is_empty() {
-        return Err(Problem::NoName);
-    }
+async fn set_car(session: Session, Form(form): Form<CarForm>) -> Result<Response, Problem> {
+    let name = form.my_car.trim();
     // What a visitor sends is kept in this server's memory, so it has a limit.
-    if my_car.chars().count() > LONGEST_NAME {
-        return Err(Problem::LongName);
+    let problem = match name.chars().count() {
+        0 => Some("A car needs a name."),
+        1..=LONGEST_NAME => None,
+        _ => Some("That name is too long: a car has 40 characters at most."),
+    };
+    if problem.is_some() {
+        // The page again, with what was typed: no visitor likes to type it twice.
+        let my_car = session.get(MY_CAR).await?;
+        let page = Home { my_car, typed: form.my_car, problem, is_cookie_missing: false };
+        return Ok((StatusCode::BAD_REQUEST, page).into_response());
     }
-    session.insert(MY_CAR, my_car).await?;
+    session.insert(MY_CAR, name).await?;
     // 303: the browser fetches the page again, so reloading it does not post the form again.
-    Ok(Redirect::to("/"))
+    Ok(Redirect::to("/?set").into_response())
 }
 
 async fn require_car(session: Session) -> Result<Answer, Problem> {
@@ -121,10 +129,22 @@ struct CarForm {
     my_car: String,
 }
 
+/// What the address of the home page says.
+#[derive(Deserialize)]
+struct After {
+    /// There after a car was set.
+    set: Option<String>,
+}
+
 #[derive(Template, WebTemplate)]
 #[template(path = "home.html")]
 struct Home {
     my_car: Option<String>,
+    /// What the field holds.
+    typed: String,
+    /// Why the form was refused.
+    problem: Option<&'static str>,
+    is_cookie_missing: bool,
 }
 
 #[derive(Template, WebTemplate)]
@@ -145,10 +165,6 @@ struct Everything {
 enum Problem {
     #[error("Your session has no {0}. Set one on the home page first.")]
     NotInSession(&'static str),
-    #[error("A car needs a name. Go back and type one.")]
-    NoName,
-    #[error("That name is too long: a car has 40 characters at most. Go back and shorten it.")]
-    LongName,
     #[error(transparent)]
     Session(#[from] session::Error),
     #[error(transparent)]
@@ -159,9 +175,6 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         match self {
             Problem::NotInSession(_) => (StatusCode::NOT_FOUND, self.to_string()).into_response(),
-            Problem::NoName | Problem::LongName => {
-                (StatusCode::BAD_REQUEST, self.to_string()).into_response()
-            }
             Problem::Session(_) | Problem::Store(_) => site::server_error(self),
         }
     }

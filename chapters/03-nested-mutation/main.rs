@@ -1,5 +1,7 @@
 //! Serves chapter 3. Run: `just run chapter-3`
 
+mod lesson;
+
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -18,12 +20,8 @@ struct Options {
 #[tokio::main]
 async fn main() -> ExitCode {
     let options = Options::parse();
-    let hint = match options.save_every_request {
-        false => "press the first three buttons, then start with --save-every-request",
-        true => "press the fourth button, then the first",
-    };
     let inspector = options.server.inspector();
     let store = inspector.store(MemoryStore::default());
     let app = inspector.watch(chapter_3::app(store, options.save_every_request));
-    options.server.serve(app, &[hint]).await
+    options.server.serve(app, lesson::lesson()).await
 }

@@ -46,23 +46,29 @@ async fn show_car(
     State(save_every_request): State<bool>,
     Query(before): Query<Before>,
 ) -> Home {
-    let my_car = garage.lock().await.my_car.clone().unwrap_or_default();
-    Home { my_car, saw: before.saw, save_every_request }
+    let my_car = garage.lock().await.my_car.clone();
+    // The car was saved, and no session came back with this request.
+    let is_cookie_missing = before.saved.is_some() && my_car.is_none();
+    let my_car = my_car.unwrap_or_default();
+    Home { my_car, saw: before.saw, is_cookie_missing, save_every_request }
 }
 
-async fn change_inside(Extension(garage): Extension<SharedGarage>) -> Redirect {
+async fn change_inside(
+    Extension(garage): Extension<SharedGarage>,
+    State(save_every_request): State<bool>,
+) -> Redirect {
     let mut garage = garage.lock().await;
     let my_car = garage.lend_car();
     my_car.wheels = my_car.wheels.other();
     // The car in memory has new wheels. The flag is not set, so the car is not saved.
-    home_after(my_car)
+    home_after(my_car, save_every_request)
 }
 
 async fn change_inside_and_flag(Extension(garage): Extension<SharedGarage>) -> Redirect {
     let mut garage = garage.lock().await;
     let my_car = garage.lend_car();
     my_car.wheels = my_car.wheels.other();
-    let home = home_after(my_car);
+    let home = home_after(my_car, true);
     garage.modified = true;
     home
 }
@@ -72,14 +78,16 @@ async fn put_back(Extension(garage): Extension<SharedGarage>) -> Redirect {
     let mut my_car = garage.my_car.clone().unwrap_or_default();
     my_car.wheels = my_car.wheels.other();
     // Until we put it back, our copy has new wheels and the session still has the old ones.
-    let home = home_after(&my_car);
+    let home = home_after(&my_car, true);
     garage.put_car(my_car);
     home
 }
 
-/// Sends the visitor home, telling the next request which wheels this one saw.
-fn home_after(my_car: &Car) -> Redirect {
-    Redirect::to(&format!("/?saw={}", my_car.wheels))
+/// Sends the visitor home. The address tells the next request which wheels this one saw, and
+/// whether they are saved.
+fn home_after(my_car: &Car, is_saved: bool) -> Redirect {
+    let saved = if is_saved { "&saved" } else { "" };
+    Redirect::to(&format!("/?saw={}{saved}", my_car.wheels))
 }
 
 /// Loads the car before the handler, and afterwards saves it if the flag says so.
@@ -180,6 +188,7 @@ impl fmt::Display for Wheels {
 #[derive(Deserialize)]
 struct Before {
     saw: Option<Wheels>,
+    saved: Option<String>,
 }
 
 #[derive(Template, WebTemplate)]
@@ -187,6 +196,7 @@ struct Before {
 struct Home {
     my_car: Car,
     saw: Option<Wheels>,
+    is_cookie_missing: bool,
     save_every_request: bool,
 }
 

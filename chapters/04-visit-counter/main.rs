@@ -1,5 +1,7 @@
 //! Serves chapter 4. Run: `just run chapter-4`
 
+mod lesson;
+
 use std::{error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
 use catalog::Catalog;
@@ -31,8 +33,7 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
 
     let inspector = options.server.inspector();
     let app = chapter_4::app(library.clone(), inspector.store(store.clone()));
-    let tries = ["reload the page, restart the server, reload", "open a private window"];
-    let code = options.server.serve(inspector.watch(app), &tries).await;
+    let code = options.server.serve(inspector.watch(app), lesson::lesson()).await;
 
     // Now the one file holds everything: it can be copied.
     clearing.stop().await;

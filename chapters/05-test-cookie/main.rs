@@ -1,5 +1,7 @@
 //! Serves chapter 5. Run: `just run chapter-5`
 
+mod lesson;
+
 use std::{process::ExitCode, time::Duration};
 
 use sessions::{Clearing, MemoryStore};
@@ -13,13 +15,9 @@ async fn main() -> ExitCode {
     let options = ServerOptions::parse_for(env!("CARGO_PKG_DESCRIPTION"));
     let store = MemoryStore::default();
     let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
-    let tries = [
-        "curl --location {address}/counter",
-        "curl --location --cookie-jar jar --cookie jar {address}/counter",
-    ];
     let inspector = options.inspector();
     let app = inspector.watch(chapter_5::app(inspector.store(store)));
-    let code = options.serve(app, &tries).await;
+    let code = options.serve(app, lesson::lesson()).await;
     clearing.stop().await;
     code
 }

@@ -30,8 +30,9 @@ const LONGEST: Duration = Duration::days(400);
 /// As `<input type="datetime-local">` sends it: without seconds if they are zero.
 const FORM_DATE: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]:[minute][optional [:[second]]]");
-const PAGE_DATE: StaticFormatDescription =
-    format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+const PAGE_DATE: StaticFormatDescription = format_description!(
+    "[day padding:none] [month repr:long] [year], [hour]:[minute]:[second] UTC"
+);
 
 /// The whole chapter. With `save_every_request`, reading counts as activity.
 pub fn app(store: impl Store + Clone, save_every_request: bool) -> Router {
@@ -54,20 +55,7 @@ pub fn app(store: impl Store + Clone, save_every_request: bool) -> Router {
 }
 
 async fn show_expiry(session: Session, State(state): State<AppState>) -> Result<Home, Error> {
-    // `expiry_date` is what a change would bring. What was stored last, only the store knows.
-    let record = match session.id() {
-        Some(id) => state.store.load(&id).await?,
-        None => None,
-    };
-    Ok(Home {
-        bookmark: session.get(BOOKMARK)?.unwrap_or(1),
-        stored_date: record.map(|(record, _version)| in_words(record.expiry_date)),
-        ends_with_browser: session.expires_at_browser_close(),
-        // The clock goes on while the age is computed: 1799.99 seconds are 1800.
-        age: session.expiry_age().as_seconds_f64().round(),
-        date: in_words(session.expiry_date()),
-        save_every_request: state.save_every_request,
-    })
+    state.home(&session, Typed::default()).await
 }
 
 async fn move_bookmark(session: Session) -> Result<Redirect, Error> {
@@ -81,26 +69,50 @@ async fn end_with_browser(session: Session) -> Redirect {
     Redirect::to("/")
 }
 
-async fn end_when_idle(session: Session, Form(form): Form<Idle>) -> Result<Redirect, Problem> {
+async fn end_when_idle(
+    session: Session,
+    State(state): State<AppState>,
+    Form(form): Form<Idle>,
+) -> Result<Response, Error> {
     let seconds = form.seconds.trim().parse().ok();
     let seconds = seconds.filter(|seconds| (1..=LONGEST.whole_seconds()).contains(seconds));
-    let seconds = seconds.ok_or(Problem::NotSeconds(form.seconds))?;
+    let Some(seconds) = seconds else {
+        let problem = Problem::NotSeconds(form.seconds.clone());
+        let typed = Typed { seconds: form.seconds, problem: Some(problem), ..Typed::default() };
+        return state.refuse(&session, typed).await;
+    };
     session.set_expiry(Some(Expiry::OnInactivity(Duration::seconds(seconds))));
-    Ok(Redirect::to("/"))
+    Ok(Redirect::to("/").into_response())
 }
 
-async fn end_at_date(session: Session, Form(form): Form<Until>) -> Result<Redirect, Problem> {
-    let Ok(date) = PrimitiveDateTime::parse(form.date.trim(), FORM_DATE) else {
-        return Err(Problem::NotADate(form.date));
-    };
+async fn end_at_date(
+    session: Session,
+    State(state): State<AppState>,
+    Form(form): Form<Until>,
+) -> Result<Response, Error> {
+    match future(&form.date) {
+        Ok(date) => {
+            session.set_expiry(Some(Expiry::AtDateTime(date)));
+            Ok(Redirect::to("/").into_response())
+        }
+        Err(problem) => {
+            let typed = Typed { date: form.date, problem: Some(problem), ..Typed::default() };
+            state.refuse(&session, typed).await
+        }
+    }
+}
+
+/// The moment that a visitor typed, if a session can end then.
+fn future(typed: &str) -> Result<OffsetDateTime, Problem> {
+    let date = PrimitiveDateTime::parse(typed.trim(), FORM_DATE)
+        .map_err(|_| Problem::NotADate(typed.to_owned()))?;
     // A form knows no time zone, so the page says that this one is in UTC.
     let date = date.assume_utc();
     let now = OffsetDateTime::now_utc();
-    if date <= now || date > now + LONGEST {
-        return Err(Problem::OutOfReach(in_words(date)));
+    match date > now && date <= now + LONGEST {
+        true => Ok(date),
+        false => Err(Problem::OutOfReach(in_words(date))),
     }
-    session.set_expiry(Some(Expiry::AtDateTime(date)));
-    Ok(Redirect::to("/"))
 }
 
 async fn end_by_default(session: Session) -> Redirect {
@@ -108,14 +120,53 @@ async fn end_by_default(session: Session) -> Redirect {
     Redirect::to("/")
 }
 
+/// To the second above, as the store keeps it.
 fn in_words(date: OffsetDateTime) -> String {
+    let date = date.saturating_add(Duration::nanoseconds(999_999_999)).truncate_to_second();
     date.format(PAGE_DATE).expect("a date has all of these parts")
+}
+
+/// A length of time in its largest whole unit: `14 days`, `30 minutes`, `90 seconds`.
+fn length(seconds: u64) -> String {
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let whole = units.iter().find(|(unit, _)| seconds.is_multiple_of(*unit) && seconds > 0);
+    let (unit, name) = whole.unwrap_or(&units[3]);
+    let count = seconds / unit;
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
 #[derive(Clone)]
 struct AppState {
     store: Arc<dyn Store>,
     save_every_request: bool,
+}
+
+impl AppState {
+    async fn home(&self, session: &Session, typed: Typed) -> Result<Home, Error> {
+        // `expiry_date` is what a change would bring. What was stored last, only the store knows.
+        let record = match session.id() {
+            Some(id) => self.store.load(&id).await?,
+            None => None,
+        };
+        let stored_date = record.map(|(record, _version)| record.expiry_date);
+        // The clock goes on while the age is computed: 1799.99 seconds are 1800.
+        let age = session.expiry_age().as_seconds_f64().round() as u64;
+        Ok(Home {
+            bookmark: session.get(BOOKMARK)?.unwrap_or(1),
+            stored_date: stored_date.map(in_words),
+            ends_with_browser: session.expires_at_browser_close(),
+            length: length(age),
+            date: in_words(session.expiry_date()),
+            typed,
+            save_every_request: self.save_every_request,
+        })
+    }
+
+    /// The page again, with what was typed and what is wrong with it.
+    async fn refuse(&self, session: &Session, typed: Typed) -> Result<Response, Error> {
+        let page = self.home(session, typed).await?;
+        Ok((StatusCode::BAD_REQUEST, page).into_response())
+    }
 }
 
 #[derive(Deserialize)]
@@ -135,10 +186,25 @@ struct Home {
     /// When the stored record ends; `None` for a visitor who has none.
     stored_date: Option<String>,
     ends_with_browser: bool,
-    /// Seconds.
-    age: f64,
+    /// How long a change would let the session last.
+    length: String,
+    /// When that would be.
     date: String,
+    typed: Typed,
     save_every_request: bool,
+}
+
+/// What the fields hold, and why they were refused.
+struct Typed {
+    seconds: String,
+    date: String,
+    problem: Option<Problem>,
+}
+
+impl Default for Typed {
+    fn default() -> Self {
+        Typed { seconds: "60".to_owned(), date: String::new(), problem: None }
+    }
 }
 
 /// What a visitor typed that cannot be the end of a session.
@@ -150,11 +216,4 @@ enum Problem {
     NotADate(String),
     #[error("{0} is not within the next 400 days.")]
     OutOfReach(String),
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let words = format!("{self} What you chose before still holds.");
-        (StatusCode::BAD_REQUEST, words).into_response()
-    }
 }

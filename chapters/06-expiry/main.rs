@@ -1,5 +1,7 @@
 //! Serves chapter 6, or clears its store. Run: `just run chapter-6`
 
+mod lesson;
+
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -46,11 +48,7 @@ async fn serve(options: Options) -> Result<ExitCode, String> {
 
     let inspector = options.server.inspector();
     let app = chapter_6::app(inspector.store(store.clone()), options.save_every_request);
-    let tries = [
-        "choose 60 idle seconds, and for a minute do nothing but reload",
-        "cargo run -p chapter-6 -- clear-expired",
-    ];
-    let code = options.server.serve(inspector.watch(app), &tries).await;
+    let code = options.server.serve(inspector.watch(app), lesson::lesson()).await;
 
     clearing.stop().await;
     store.close().await;

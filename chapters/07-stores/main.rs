@@ -1,5 +1,7 @@
 //! Serves chapter 7. Run: `just run chapter-7 --store memory`
 
+mod lesson;
+
 use std::{env, error::Error, path::PathBuf, process::ExitCode, sync::Arc};
 
 use catalog::Catalog;
@@ -44,11 +46,7 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let watched = inspector.clone();
     let layer = sessions.layer.clone().map_store(move |store| Arc::new(watched.store(store)));
     let app = chapter_7::app(library.clone(), &url, layer);
-    let tries = [
-        "restart the server, reload",
-        "start a second server with the same --store, and go to both",
-    ];
-    let code = options.server.serve(inspector.watch(app), &tries).await;
+    let code = options.server.serve(inspector.watch(app), lesson::lesson()).await;
 
     sessions.close().await;
     library.close().await;

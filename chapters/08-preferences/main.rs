@@ -1,5 +1,7 @@
 //! Serves chapter 8. Run: `just run chapter-8`
 
+mod lesson;
+
 use std::{error::Error, path::PathBuf, process::ExitCode, time::Duration};
 
 use catalog::Catalog;
@@ -36,12 +38,7 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
 
     let inspector = options.server.inspector();
     let app = chapter_8::app(library.clone(), inspector.store(store.clone()), NOTICE);
-    let tries = [
-        "ask for 20 books a page, in the dark, at {address}/preferences",
-        "forbid cookies for this site, and ask again",
-        "dismiss the notice, then change its number in main.rs and start again",
-    ];
-    let code = options.server.serve(inspector.watch(app), &tries).await;
+    let code = options.server.serve(inspector.watch(app), lesson::lesson()).await;
 
     clearing.stop().await;
     store.close().await;

@@ -9,15 +9,15 @@ use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
     Router,
-    extract::{FromRequestParts, Query, State},
-    http::{Uri, request::Parts},
+    extract::{FromRequestParts, Query, RawForm, State},
+    http::{StatusCode, Uri, request::Parts},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use catalog::Catalog;
 use serde::{Deserialize, Serialize};
 use sessions::{Error, Session, SessionLayer, Store};
-use site::{Form, Rejection};
+use site::Form;
 
 const PREFERENCES: &str = "preferences";
 
@@ -43,19 +43,16 @@ pub fn app(catalog: Catalog, store: impl Store, notice: Notice) -> Router {
 }
 
 async fn show_form(reader: Reader) -> PreferencesForm {
-    PreferencesForm { reader, is_refused: false }
+    let stored = serde_urlencoded::to_string(&reader.preferences).unwrap_or_default();
+    PreferencesForm { reader, fields: Fields::of(stored.as_bytes()), is_refused: false }
 }
 
-async fn save_preferences(
-    mut reader: Reader,
-    form: Result<Form<Preferences>, Rejection>,
-) -> Result<Response, Error> {
-    let chosen = match form {
-        Ok(Form(chosen)) => chosen,
-        Err(refusal) => {
-            let page = PreferencesForm { reader, is_refused: true };
-            return Ok((refusal.status(), page).into_response());
-        }
+async fn save_preferences(mut reader: Reader, RawForm(sent): RawForm) -> Result<Response, Error> {
+    // First as what the visitor may choose. If that fails, as text, so that the form comes back as
+    // the visitor filled it in.
+    let Ok(chosen) = serde_urlencoded::from_bytes::<Preferences>(&sent) else {
+        let page = PreferencesForm { reader, fields: Fields::of(&sent), is_refused: true };
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
     // Field by field: this form knows nothing of the notice.
     reader
@@ -234,6 +231,22 @@ struct PageQuery {
 #[template(path = "preferences.html")]
 struct PreferencesForm {
     reader: Reader,
+    fields: Fields,
     /// Was what the visitor sent no choice of this form's?
     is_refused: bool,
+}
+
+/// What the form's fields hold, right or wrong.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Fields {
+    per_page: String,
+    order: String,
+    theme: String,
+}
+
+impl Fields {
+    fn of(form: &[u8]) -> Fields {
+        serde_urlencoded::from_bytes(form).unwrap_or_default()
+    }
 }

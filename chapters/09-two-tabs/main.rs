@@ -1,5 +1,7 @@
 //! Serves chapter 9. Run: `just run chapter-9`
 
+mod lesson;
+
 use std::{
     io::{self, Write},
     path::PathBuf,
@@ -43,10 +45,9 @@ async fn serve(options: Options) -> Result<ExitCode, StoreError> {
     let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
 
     let pause = if options.until_enter { until_enter() } else { so_long(options.slow) };
-    let tries = ["add a book slowly in one tab, and two quickly in another"];
     let inspector = options.server.inspector();
     let app = inspector.watch(chapter_9::app(inspector.store(store.clone()), pause));
-    let code = options.server.serve(app, &tries).await;
+    let code = options.server.serve(app, lesson::lesson()).await;
 
     clearing.stop().await;
     store.close().await;

@@ -3,8 +3,11 @@
 //! Run: `just run chapter-9`
 //! Try: add a book slowly in one tab, and two quickly in another.
 
+mod added;
+
 use std::{pin::Pin, sync::Arc};
 
+use added::Added;
 use askama::Template;
 use askama_web::WebTemplate;
 use axum::{
@@ -52,8 +55,14 @@ pub fn app(store: impl Store + Clone, pause: Pause) -> Router {
         .route("/", get(async || Redirect::to("/usual")))
         .nest("/usual", usual)
         .nest("/exact", exact)
-        .with_state(pause);
+        .with_state(AppState { pause, added: Added::default() });
     site::with_look(routes)
+}
+
+#[derive(Clone)]
+struct AppState {
+    pause: Pause,
+    added: Added,
 }
 
 /// A session as tower-sessions keeps it, and most frameworks do: each request loads the whole
@@ -65,6 +74,7 @@ mod usual {
     pub async fn show_basket(
         IsVisit(is_visit): IsVisit,
         session: Session,
+        State(state): State<AppState>,
     ) -> Result<Basket, Problem> {
         let books: Option<u32> = session.get(BOOKS).await?;
         if books.is_none() && is_visit {
@@ -72,32 +82,38 @@ mod usual {
             session.insert(BOOKS, 0).await?;
         }
         let (books, note) = (books.unwrap_or(0), session.get(NOTE).await?);
-        Ok(Basket { way: "usual", other: "exact", books, note })
+        let added = state.added.of(session.id()).unwrap_or(books);
+        Ok(Basket { way: "usual", books, added, note })
     }
 
-    pub async fn add_book(session: Session) -> Result<Redirect, Problem> {
+    pub async fn add_book(
+        session: Session,
+        State(state): State<AppState>,
+    ) -> Result<Redirect, Problem> {
         let books: u32 = session.get(BOOKS).await?.unwrap_or(0);
         session.insert(BOOKS, books + 1).await?;
+        state.added.count(session.id(), books);
         Ok(Redirect::to("/usual"))
     }
 
     pub async fn add_book_slowly(
         session: Session,
-        State(pause): State<Pause>,
+        State(state): State<AppState>,
     ) -> Result<Redirect, Problem> {
         let books: u32 = session.get(BOOKS).await?.unwrap_or(0);
-        pause().await;
+        (state.pause)().await;
         // By now `books` may be old. Whatever was added meanwhile is written over.
         session.insert(BOOKS, books + 1).await?;
+        state.added.count(session.id(), books);
         Ok(Redirect::to("/usual"))
     }
 
     pub async fn write_note_slowly(
         session: Session,
-        State(pause): State<Pause>,
+        State(state): State<AppState>,
     ) -> Result<Redirect, Problem> {
         let note: Option<String> = session.get(NOTE).await?;
-        pause().await;
+        (state.pause)().await;
         // Another key, and yet: with the note, the record's old books are written back.
         session.insert(NOTE, note.unwrap_or_default() + "Ask for Emma. ").await?;
         Ok(Redirect::to("/usual"))
@@ -118,35 +134,42 @@ mod exact {
     pub async fn show_basket(
         IsVisit(is_visit): IsVisit,
         session: Session,
+        State(state): State<AppState>,
     ) -> Result<Basket, Problem> {
         // A page that no visitor looks at starts no session.
         let books = match is_visit {
             true => session.get_or_insert(BOOKS, 0)?,
             false => session.get(BOOKS)?.unwrap_or(0),
         };
-        Ok(Basket { way: "exact", other: "usual", books, note: session.get(NOTE)? })
+        let added = state.added.of(session.id()).unwrap_or(books);
+        Ok(Basket { way: "exact", books, added, note: session.get(NOTE)? })
     }
 
-    pub async fn add_book(session: Session) -> Result<Redirect, Problem> {
-        session.update(BOOKS, |books: &mut u32| *books += 1).await?;
+    pub async fn add_book(
+        session: Session,
+        State(state): State<AppState>,
+    ) -> Result<Redirect, Problem> {
+        let books = session.update(BOOKS, |books: &mut u32| *books += 1).await?;
+        state.added.count(session.id(), books - 1);
         Ok(Redirect::to("/exact"))
     }
 
     pub async fn add_book_slowly(
         session: Session,
-        State(pause): State<Pause>,
+        State(state): State<AppState>,
     ) -> Result<Redirect, Problem> {
-        pause().await;
-        session.update(BOOKS, |books: &mut u32| *books += 1).await?;
+        (state.pause)().await;
+        let books = session.update(BOOKS, |books: &mut u32| *books += 1).await?;
+        state.added.count(session.id(), books - 1);
         Ok(Redirect::to("/exact"))
     }
 
     pub async fn write_note_slowly(
         session: Session,
-        State(pause): State<Pause>,
+        State(state): State<AppState>,
     ) -> Result<Redirect, Problem> {
         let note: Option<String> = session.get(NOTE)?;
-        pause().await;
+        (state.pause)().await;
         // An insert is enough, as long as no other request writes to this key.
         session.insert(NOTE, note.unwrap_or_default() + "Ask for Emma. ")?;
         Ok(Redirect::to("/exact"))
@@ -162,8 +185,9 @@ mod exact {
 #[template(path = "basket.html")]
 struct Basket {
     way: &'static str,
-    other: &'static str,
     books: u32,
+    /// How many there should be.
+    added: u32,
     note: Option<String>,
 }
 

@@ -1,5 +1,7 @@
 //! Serves chapter 10. Run: `just run chapter-10`
 
+mod lesson;
+
 use std::{
     error::Error, num::NonZeroU32, path::PathBuf, process::ExitCode, sync::Arc, time::Duration,
 };
@@ -51,11 +53,7 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let sessions = sessions.map_store(move |store| Arc::new(watched.store(store)));
     let attempts = Attempts::new(AT_ONCE, PERIOD);
     let app = chapter_10::app(library.clone(), devices, attempts, sessions);
-    let tries = [
-        "look at your session's id, sign in as ada, and look again",
-        "sign in with a second browser, and end it on the page \"Your devices\" of the first",
-    ];
-    let code = options.server.serve(inspector.watch(app), &tries).await;
+    let code = options.server.serve(inspector.watch(app), lesson::lesson()).await;
 
     clearing.stop().await;
     store.close().await;

@@ -93,7 +93,8 @@ async fn change_theme(visitor: Visitor) -> Result<Redirect, Problem> {
 }
 
 async fn show_form(visitor: Visitor, Query(Next { next }): Query<Next>) -> SignInForm {
-    SignInForm { visitor, next: within_this_site(&next), problem: None }
+    let (name, is_remembered) = (String::new(), false);
+    SignInForm { visitor, next: within_this_site(&next), name, is_remembered, problem: None }
 }
 
 async fn sign_in(
@@ -103,10 +104,15 @@ async fn sign_in(
     Form(form): Form<SignIn>,
 ) -> Result<Response, Problem> {
     let next = within_this_site(&form.next);
+    let is_remembered = form.remember == Remember::Yes;
+    // The form comes back as it was filled in, but for the password.
+    let again = |visitor, next, problem| {
+        let (name, problem) = (form.name.clone(), Some(problem));
+        SignInForm { visitor, next, name, is_remembered, problem }
+    };
     if let Err(wait) = app.attempts.count(&form.name, client.address) {
         tracing::info!(address = %client.address, "sign-in slowed down");
-        let form = SignInForm { visitor, next, problem: Some(SLOWED_DOWN) };
-        return Ok(account::slowed_down(wait, form));
+        return Ok(account::slowed_down(wait, again(visitor, next, SLOWED_DOWN)));
     }
     // An unknown name takes as long as a wrong password, and is answered in the same words.
     // Otherwise the form would tell who is a reader of this library.
@@ -117,10 +123,9 @@ async fn sign_in(
     let Some(found) = found.filter(|_| is_right) else {
         // Without the name that was typed: now and then it is a password.
         tracing::info!(reader = known, address = %client.address, "sign-in failed");
-        let form = SignInForm { visitor, next, problem: Some(REFUSED) };
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, form).into_response());
+        let page = again(visitor, next, REFUSED);
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
-    let is_remembered = form.remember == Remember::Yes;
     begin(&app, &visitor.session, &found.reader, &client, is_remembered).await?;
     tracing::info!(reader = found.reader.id, address = %client.address, "signed in");
     Ok(Redirect::to(&next).into_response())
@@ -228,6 +233,8 @@ struct Home {
 struct SignInForm {
     visitor: Visitor,
     next: String,
+    name: String,
+    is_remembered: bool,
     problem: Option<&'static str>,
 }
 

@@ -1,5 +1,7 @@
 //! Serves chapter 11, and the site that attacks it. Run: `just run chapter-11`
 
+mod lesson;
+
 use std::{io, net::Ipv4Addr, process::ExitCode, time::Duration};
 
 use chapter_11::{Defence, attacker};
@@ -55,15 +57,15 @@ async fn serve(options: Options) -> Result<ExitCode, ExitCode> {
 
     let store = MemoryStore::default();
     let clearing = Clearing::start(store.clone(), CLEARED_EVERY);
-    let sign_in = "sign in as Ada, and in the same browser open one of these:";
     let another_site = format!("http://localhost:{port} is another site");
     let subdomain = format!(
         "http://evil.library.localhost:{port} is of the same site as \
          http://library.localhost:{}, where you sign in once more",
         library.port()
     );
+    let lesson = lesson::lesson().also(another_site).also(subdomain);
     let app = chapter_11::app(inspector.store(store), same_site, options.defence);
-    let code = library.serve(inspector.watch(app), &[sign_in, &another_site, &subdomain]).await;
+    let code = library.serve(inspector.watch(app), lesson).await;
     clearing.stop().await;
     Ok(code)
 }

@@ -1,5 +1,7 @@
 //! Serves chapter 12. Run: `just live`, or one server alone: `just run chapter-12`
 
+mod lesson;
+
 use std::{
     env,
     error::Error,
@@ -91,10 +93,12 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
     let readiness = Readiness::of(store.clone());
     let app =
         chapter_12::app(library.clone(), devices, attempts, sessions, proxies, readiness.clone());
-    let tries = ["sign in as ada, stop this server, start it again, and reload"];
     let drain = Duration::from_secs(options.drain);
     let app = inspector.watch(app);
-    let code = options.server.serve_and_drain(app, &tries, drain, move || readiness.leave()).await;
+    let code = options
+        .server
+        .serve_and_drain(app, lesson::lesson(), drain, move || readiness.leave())
+        .await;
 
     if let Some(store) = store {
         store.close().await;

@@ -33,7 +33,7 @@ async fn open_and_serve(url: &str) -> Result<ExitCode> {
     // The clearing runs while the variable lives.
     let sessions = chapter_7::open(&url, keys.as_deref()).await?;
     let options = ServerOptions::try_parse_from(["server", "--port", "0"])?;
-    Ok(options.serve(chapter_7::app(library, &url, sessions.layer.clone()), &[]).await)
+    Ok(options.serve(chapter_7::app(library, &url, sessions.layer.clone()), None).await)
 }
 
 /// A file that grows beyond a limit would end the process. With a handler for the signal, the write

@@ -16,6 +16,7 @@ const REQUESTS: usize = 200;
 
 /// How much is kept of one request, so that no request can fill the memory.
 const STEPS: usize = 100;
+#[cfg(any(feature = "sessions", feature = "tower-sessions"))]
 const KEYS: usize = 50;
 const CHARACTERS: usize = 300;
 

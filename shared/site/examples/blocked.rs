@@ -20,7 +20,7 @@ async fn main() -> ExitCode {
         .route("/", get(async || "Welcome"))
         .route("/one", get(block_one))
         .route("/all", get(block_all));
-    let code = ServerOptions::parse().serve(app, &["{address}/one", "{address}/all"]).await;
+    let code = ServerOptions::parse().serve(app, None).await;
     eprintln!("The server has put everything in order.");
     code
 }

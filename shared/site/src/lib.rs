@@ -19,7 +19,7 @@
 //! # app();
 //! ```
 
-// Templates say `site::is_watching()`, and those of this crate extend the same base.
+// Templates say `site::is_watching()` and `site::lesson::current()`, and those of this crate extend the same base.
 extern crate self as site;
 
 mod connections;
@@ -31,6 +31,7 @@ mod stop;
 mod visit;
 
 pub use ::inspector::{Inspector, is_watching};
+pub use ::lesson;
 pub use clap::Parser;
 pub use extract::{Form, Path, Query, Rejection};
 pub use look::{BODY_LIMIT, BODY_TIME, server_error, unavailable, with_look};

@@ -13,6 +13,7 @@ use std::{
 use axum::Router;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use inspector::Inspector;
+use lesson::Lesson;
 use tokio::{net::TcpListener, time};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, prelude::*, registry};
@@ -28,6 +29,9 @@ pub struct ServerOptions {
     /// Leave out /inspector, the pages that show what just happened
     #[arg(long)]
     no_inspector: bool,
+    /// Leave out the lesson around the pages: the chapter, what to try, the docs under /read
+    #[arg(long)]
+    no_lesson: bool,
     #[arg(skip)]
     inspector: OnceLock<Inspector>,
 }
@@ -52,9 +56,10 @@ impl ServerOptions {
 
     /// Serves `app` on 127.0.0.1 until Ctrl-C or SIGTERM and returns the process's exit code.
     ///
-    /// First it prints the address and `tries`, what the reader may try, in which `{address}`
-    /// stands for the address. The log goes to the standard error output; the variable
-    /// `RUST_LOG` chooses how much of it, for example `RUST_LOG=debug` (default `info`).
+    /// First it prints the address and what the `lesson` wants the reader to try. The pages get the
+    /// lesson as their frame, unless the option `--no-lesson` leaves it out; a program may have none
+    /// (`None`). The log goes to the standard error output; the variable `RUST_LOG` chooses how much
+    /// of it, for example `RUST_LOG=debug` (default `info`).
     ///
     /// A handler that takes axum's `ConnectInfo<SocketAddr>` gets the address of the other end of its
     /// connection: the visitor's, or that of a proxy in between.
@@ -72,9 +77,9 @@ impl ServerOptions {
     ///
     /// A port that is taken or not allowed is one line on the standard error output, with the
     /// remedy, and exit code 1.
-    pub async fn serve(self, app: Router, tries: &[&str]) -> ExitCode {
+    pub async fn serve(self, app: Router, lesson: impl Into<Option<Lesson>>) -> ExitCode {
         match self.listen().await {
-            Ok(listening) => listening.serve(app, tries).await,
+            Ok(listening) => listening.serve(app, lesson).await,
             Err(code) => code,
         }
     }
@@ -88,12 +93,12 @@ impl ServerOptions {
     pub async fn serve_and_drain(
         self,
         app: Router,
-        tries: &[&str],
+        lesson: impl Into<Option<Lesson>>,
         drain: Duration,
         told: impl FnOnce(),
     ) -> ExitCode {
         match self.listen().await {
-            Ok(listening) => listening.serve_and_drain(app, tries, drain, told).await,
+            Ok(listening) => listening.serve_and_drain(app, lesson, drain, told).await,
             Err(code) => code,
         }
     }
@@ -105,11 +110,12 @@ impl ServerOptions {
     /// The exit code 1, when the line that `serve` would print has been printed.
     pub async fn listen(self) -> Result<Listening, ExitCode> {
         let inspector = self.inspector();
+        let has_lesson = !self.no_lesson;
         log_to_stderr(&inspector);
         let wanted = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let bound = TcpListener::bind(wanted).await;
         match bound.and_then(|it| Ok((it.local_addr()?, it))) {
-            Ok((address, listener)) => Ok(Listening { listener, address, inspector }),
+            Ok((address, listener)) => Ok(Listening { listener, address, inspector, has_lesson }),
             Err(error) => Err(exit_with(cannot_listen(wanted, error))),
         }
     }
@@ -121,6 +127,7 @@ pub struct Listening {
     listener: TcpListener,
     address: SocketAddr,
     inspector: Inspector,
+    has_lesson: bool,
 }
 
 impl Listening {
@@ -130,20 +137,25 @@ impl Listening {
     }
 
     /// Serves `app`, as [`ServerOptions::serve`] does, which says the rest.
-    pub async fn serve(self, app: Router, tries: &[&str]) -> ExitCode {
-        self.serve_and_drain(app, tries, Duration::ZERO, || {}).await
+    pub async fn serve(self, app: Router, lesson: impl Into<Option<Lesson>>) -> ExitCode {
+        self.serve_and_drain(app, lesson, Duration::ZERO, || {}).await
     }
 
     async fn serve_and_drain(
         self,
         app: Router,
-        tries: &[&str],
+        lesson: impl Into<Option<Lesson>>,
         drain: Duration,
         told: impl FnOnce(),
     ) -> ExitCode {
         // A reader of the address may press Ctrl-C at once.
         let told_to_stop = told_to_stop(drain);
-        greet(self.address, tries, &self.inspector);
+        let lesson = lesson.into();
+        greet(self.address, lesson.as_ref(), &self.inspector);
+        let app = match lesson {
+            Some(lesson) if self.has_lesson => lesson.around(app),
+            _ => app,
+        };
         let stop = async {
             let _ = told_to_stop.await;
             told();
@@ -177,14 +189,14 @@ fn cannot_listen(address: SocketAddr, error: io::Error) -> String {
     }
 }
 
-fn greet(address: SocketAddr, tries: &[&str], inspector: &Inspector) {
+fn greet(address: SocketAddr, lesson: Option<&Lesson>, inspector: &Inspector) {
     let address = format!("http://{address}");
     let mut lines = format!("Open {address} in a browser (Ctrl-C stops the server)\n");
     if inspector.is_on() {
         lines += &format!("See what just happened: {address}/inspector\n");
     }
-    for hint in tries {
-        lines += &format!("Try: {}\n", hint.replace("{address}", &address));
+    for hint in lesson.into_iter().flat_map(|lesson| lesson.tries(&address)) {
+        lines += &format!("Try: {hint}\n");
     }
     // Unlike `println!`, this does not panic if its reader has gone (`chapter-1 | head -1`).
     let _ = io::stdout().write_all(lines.as_bytes());
