@@ -46,8 +46,8 @@ pub async fn check(app: Router) -> anyhow::Result<()> {
     visitor.post("/sign-in", TICKED).await;
     ensure!(
         before.is_some() && visitor.cookie(COOKIE) != before,
-        "The visitor signed in again, and the session kept its id. Who knew it before is signed in \
-         as well"
+        "The visitor signed in again, and the session kept its id. An attacker who knew it before is \
+         signed in as well"
     );
     Ok(())
 }
