@@ -138,7 +138,7 @@ fn every_chapter_page_goes_from_what_you_see_to_the_questions() {
 }
 
 #[test]
-fn every_chapter_page_says_what_it_takes_and_ends_with_three_questions() {
+fn every_chapter_page_says_what_it_takes_shows_its_uses_and_ends_with_three_questions() {
     expect_none(
         frame::unframed_pages(root(), &pages()),
         "tests/docs/frame.rs shows the box and a question; `just docs` changes nothing here",

@@ -1,4 +1,5 @@
-//! What a chapter's page begins with and ends with: a box of three lines, and three questions.
+//! What a chapter's page begins with and ends with: a box of three lines, and three questions. And
+//! how its code begins: with the `use` lines.
 //!
 //! ````text
 //! # 2 My car
@@ -27,6 +28,8 @@ use pulldown_cmark::HeadingLevel;
 use crate::checks::Finding;
 use crate::links::{chapters, page_of};
 use crate::markdown::Page;
+use crate::markers::Marker;
+use crate::{items, sources};
 
 /// How the time for a page is estimated; docs/README.md says it to the reader.
 const WORDS_A_MINUTE: usize = 150;
@@ -42,8 +45,28 @@ pub fn unframed_pages(root: &Path, pages: &[Page]) -> Vec<Finding> {
     for page in pages.iter().filter(|page| of_chapters.contains(&page.path)) {
         findings.extend(box_problem(page));
         findings.extend(questions_problem(page));
+        findings.extend(uses_problem(root, page));
     }
     findings
+}
+
+/// A reader who types the chapter in begins with the first Rust block, and needs its `use` lines.
+fn uses_problem(root: &Path, page: &Page) -> Option<Finding> {
+    let code =
+        page.fences.iter().find_map(|fence| match Marker::read(&fence.comment.as_ref()?.text) {
+            Ok(Marker::Code { path, selection, .. }) if path.ends_with(".rs") => {
+                Some((fence.line, path, selection))
+            }
+            _ => None,
+        });
+    let (line, path, selection) = code?;
+    let begins_with_them = selection.is_empty() || selection.split(',').next() == Some("uses");
+    let has_some =
+        sources::read(root, &path).is_ok_and(|source| items::cut(&source, "uses").is_ok());
+    (has_some && !begins_with_them).then(|| {
+        let problem = format!("the first block of Rust begins with `code: {path} uses, …`");
+        Finding::new(&page.path, line, problem)
+    })
 }
 
 /// For reading the page and doing its exercise, rounded up to the next five minutes.

@@ -56,6 +56,19 @@ fn the_time_grows_with_words_and_with_lines_of_rust_and_with_nothing_else() {
 }
 
 #[test]
+fn a_first_block_without_the_use_lines_of_its_file_is_found() {
+    let root = repository();
+    replace(&root, "chapters/02-my-car/my_car.rs", "const MY_CAR", "use std::fmt;\n\nconst MY_CAR");
+    let finding = "docs/02-my-car.md:22: the first block of Rust begins with \
+                   `code: chapters/02-my-car/my_car.rs uses, …`\n";
+    assert_eq!(all_findings(&root), finding);
+
+    replace(&root, CHAPTER, "my_car.rs const MY_CAR", "my_car.rs uses, const MY_CAR");
+    rewrite(&root);
+    assert_eq!(all_findings(&root), "");
+}
+
+#[test]
 fn questions_that_are_missing_too_many_or_not_markdown_are_found() {
     let third =
         "\n<details>\n<summary>Where are the wheels?</summary>\n\nAt the car.\n\n</details>\n";
