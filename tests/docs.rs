@@ -16,12 +16,17 @@
 //! |---|---|
 //! | `code: FILE` | the whole file |
 //! | `code: FILE.rs ITEM, ITEM` | those items, a blank line between them (docs/items.rs) |
+//! | `code: FILE.rs uses, ITEM` | the `use` lines at the file's head, then the item |
 //! | `code: FILE.rs without docs ITEM, ITEM` | those items without their doc comments (docs/rustdoc.rs) |
 //! | `code: FILE from "…" to "…"` | those lines of a file that is not Rust |
 //! | `exchange: FILE.snap` | a snapshot of HTTP exchanges |
 //! | `exchange: FILE.snap 2` or `2-3` | some of them, counted from 1 |
 //! | `page: FILE.snap` | a snapshot of a rendered page |
+//! | `page: …` or `exchange: … from "…" to "…"` | those lines of it, and `[…]` for what is left out |
 //! | `no source: REASON` | rust or http that stands nowhere else, and why |
+//!
+//! An exchange does not repeat a page that stands whole above it: it says what is new in it, by
+//! itself (docs/fold.rs).
 //!
 //! A number in a sentence that the code decides has a comment right after it, without a space:
 //!
@@ -44,6 +49,10 @@ use markdown::Page;
 
 #[path = "docs/checks.rs"]
 mod checks;
+#[path = "docs/fold.rs"]
+mod fold;
+#[path = "docs/frame.rs"]
+mod frame;
 #[path = "docs/items.rs"]
 mod items;
 #[path = "docs/links.rs"]
@@ -123,9 +132,17 @@ fn every_chapter_has_a_page_and_every_page_is_listed() {
 }
 
 #[test]
-fn every_chapter_page_goes_from_what_you_see_to_the_exercise() {
+fn every_chapter_page_goes_from_what_you_see_to_the_questions() {
     let order = format!("the sections are {}", checks::SECTIONS.join(", "));
     expect_none(checks::disordered_pages(root(), &pages()), &order);
+}
+
+#[test]
+fn every_chapter_page_says_what_it_takes_shows_its_uses_and_ends_with_three_questions() {
+    expect_none(
+        frame::unframed_pages(root(), &pages()),
+        "tests/docs/frame.rs shows the box and a question; `just docs` changes nothing here",
+    );
 }
 
 #[test]

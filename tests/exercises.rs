@@ -141,7 +141,7 @@ async fn the_solution_of_chapter_6_passes() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn the_starter_of_chapter_6_remembers_everybody() {
+async fn the_starter_of_chapter_6_remembers_every_visitor() {
     assert_starter_fails(
         check_6::check(check_6::exercise::app()).await,
         "The box was empty and the browser was closed, yet the site says \"Hello, Ada.\"",

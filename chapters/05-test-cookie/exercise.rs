@@ -29,7 +29,7 @@ async fn show_form() -> &'static str {
 }
 
 async fn put_into_basket(session: Session, Form(form): Form<Choice>) -> Result<String, Error> {
-    // TODO: believe a browser that has shown that it keeps cookies, and no other. Somebody whose
+    // TODO: believe a browser that has shown that it keeps cookies, and no other. A visitor whose
     // basket holds a book already has shown it.
     // Hint: when does the mark have to be set, so that the browser had a chance to lose it? The
     // handler above can take the session, too.

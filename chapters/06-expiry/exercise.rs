@@ -30,8 +30,11 @@ async fn greet(session: Session) -> Result<String, Error> {
 }
 
 async fn sign_in(session: Session, Form(form): Form<SignIn>) -> Result<(), Error> {
+    // An attacker may know the id that the session had before, so it gets a new one.
+    session.cycle_id();
+
     let _ticked = form.remember.is_some();
-    // TODO: choose when this session ends. Think of somebody who signs in twice, first without
+    // TODO: choose when this session ends. Think of a visitor who signs in twice, first without
     // the box and then with it: a choice lasts until you change it.
     // Hint: `session.set_expiry(…)` takes an Option. What does chapter 6 put into it?
     session.insert(NAME, form.name)

@@ -24,6 +24,8 @@ async fn greet(session: Session) -> Result<String, Error> {
 }
 
 async fn sign_in(session: Session, Form(form): Form<SignIn>) -> Result<(), Error> {
+    // An attacker may know the id that the session had before, so it gets a new one.
+    session.cycle_id();
     session.set_expiry(match form.remember {
         Some(_) => None,
         None => Some(Expiry::OnSessionEnd),

@@ -8,19 +8,21 @@ use anyhow::{Context, Result, bail, ensure};
 use pulldown_cmark::HeadingLevel;
 use similar::TextDiff;
 
+use crate::fold::Shown;
 use crate::links::{chapters, page_of};
 use crate::markdown::{Comment, Fence, Page};
 use crate::markers::{self, Marker};
 use crate::sources;
 
 /// The second-level headings of a chapter's page, in their order.
-pub const SECTIONS: [&str; 6] = [
+pub const SECTIONS: [&str; 7] = [
     "What you see",
     "What goes over the wire",
     "The code",
     "Django and Rust",
     "What can go wrong",
     "Exercise",
+    "Check yourself",
 ];
 
 /// Something to mend, and where.
@@ -47,8 +49,8 @@ impl fmt::Display for Finding {
 pub fn drifted_blocks(root: &Path, pages: &[Page]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for page in pages {
-        for fence in &page.fences {
-            let problem = match true_body(root, fence) {
+        for (fence, body) in page.fences.iter().zip(true_bodies(root, page)) {
+            let problem = match body {
                 Ok(Some(body)) if body != fence.body => difference(fence, &body),
                 Ok(_) => continue,
                 Err(error) => format!("{error:#}"),
@@ -148,8 +150,8 @@ pub fn rewrite(root: &Path, pages: &[Page]) -> Result<(Vec<String>, Vec<Finding>
     for page in pages {
         let mut text = page.text.clone();
         // From the last to the first, so that the places of those still to come hold.
-        for fence in page.fences.iter().rev() {
-            match true_body(root, fence) {
+        for (fence, body) in page.fences.iter().zip(true_bodies(root, page)).rev() {
+            match body {
                 Ok(Some(body)) if body != fence.body => {
                     text.replace_range(fence.span.clone(), &indented(&body, &fence.indent));
                 }
@@ -178,14 +180,21 @@ fn marker_of(fence: &Fence) -> Result<Marker> {
     }
 }
 
+/// What the page's fences should hold, in their order: what one shows, the next does not repeat.
+fn true_bodies(root: &Path, page: &Page) -> Vec<Result<Option<String>>> {
+    let mut shown = Shown::default();
+    page.fences.iter().map(|fence| true_body(root, fence, &mut shown)).collect()
+}
+
 /// What the fence should hold; nothing if its marker names no source, or is malformed.
-fn true_body(root: &Path, fence: &Fence) -> Result<Option<String>> {
+fn true_body(root: &Path, fence: &Fence, shown: &mut Shown) -> Result<Option<String>> {
     let Ok(marker) = marker_of(fence) else {
         return Ok(None);
     };
     let Some(text) = sources::text_of(root, &marker)? else {
         return Ok(None);
     };
+    let text = shown.next(&marker, text);
 
     let languages = sources::languages(&marker);
     if !languages.is_empty() && !languages.contains(&fence.language.as_str()) {

@@ -2,6 +2,7 @@
 //!
 //! | selector | the item |
 //! |---|---|
+//! | `uses` | all `use` lines at the head of the file |
 //! | `fn set_car`, `struct Car`, `enum`, `const`, `static`, `type`, `trait`, `mod` | of that name, in the file or in a module written out in it |
 //! | `fn demo::set_car` | the one in that module, if several have the name |
 //! | `impl Car`, `impl Store for Memory`, `impl From<io::Error> for Problem` | the whole block |
@@ -41,9 +42,21 @@ pub fn cut(source: &str, selectors: &str) -> Result<String> {
     let lines: Vec<&str> = source.lines().collect();
     let cuts: Vec<String> = split(selectors)
         .into_iter()
-        .map(|selector| Ok(text_of(the_one(&found, selector)?, &lines)))
+        .map(|selector| match selector {
+            "uses" => uses(&file.items, &lines),
+            _ => Ok(text_of(the_one(&found, selector)?, &lines)),
+        })
         .collect::<Result<_>>()?;
     Ok(cuts.join("\n\n"))
+}
+
+/// From the first `use` through the last one before any other item, as they stand.
+fn uses(items: &[Item], lines: &[&str]) -> Result<String> {
+    let is_use = |item: &&Item| matches!(item, Item::Use(_));
+    let mut uses = items.iter().skip_while(|item| !is_use(item)).take_while(is_use);
+    let first = uses.next().context("the file uses nothing")?;
+    let last = uses.last().unwrap_or(first);
+    Ok(dedented(&lines[lines_of(first).start() - 1..*lines_of(last).end()]))
 }
 
 fn find(items: &[Item], modules: &[String], found: &mut Vec<Found>) {
@@ -175,7 +188,7 @@ fn the_one<'a>(found: &'a [Found], selector: &str) -> Result<&'a Found> {
     let (kind, name) =
         selector.split_once(' ').filter(|(kind, _)| KINDS.contains(kind)).with_context(|| {
             let kinds = KINDS.join(", ");
-            format!("`{selector}` is not a name after one of {kinds}")
+            format!("`{selector}` is not a name after one of {kinds}, nor `uses`")
         })?;
     let name = spaced(name);
 

@@ -22,6 +22,8 @@ pub struct Page {
     pub loose_comments: Vec<Comment>,
     pub headings: Vec<Heading>,
     pub links: Vec<Link>,
+    /// How many words a reader reads, outside the fences.
+    pub words: usize,
 }
 
 #[derive(Debug)]
@@ -158,6 +160,10 @@ impl Page {
                     }
                 }
                 Event::Text(words) | Event::Code(words) => {
+                    if !in_fence {
+                        let is_word = |word: &&str| word.contains(char::is_alphanumeric);
+                        page.words += words.split_whitespace().filter(is_word).count();
+                    }
                     if let Some((_, _, title)) = &mut heading {
                         title.push_str(&words);
                     } else if in_fence && let Some(fence) = page.fences.last_mut() {

@@ -9,10 +9,11 @@ use anyhow::{Result, bail, ensure};
 pub enum Marker {
     /// A file, or the part of it that the selection names; no selection is the empty string.
     Code { path: String, without_docs: bool, selection: String },
-    /// A snapshot of HTTP exchanges, or those with these numbers, counted from 1.
-    Exchange { path: String, numbers: Option<RangeInclusive<usize>> },
-    /// A snapshot of a rendered page.
-    Page { path: String },
+    /// A snapshot of HTTP exchanges, or those with these numbers, counted from 1; or the lines of
+    /// them that the selection names.
+    Exchange { path: String, numbers: Option<RangeInclusive<usize>>, selection: String },
+    /// A snapshot of a rendered page, or the lines of it that the selection names.
+    Page { path: String, selection: String },
     /// The number before the comment is the one at this place of a file: docs/values.rs.
     Value { path: String, place: String },
     /// The block stands nowhere else, for a reason that the comment gives.
@@ -34,12 +35,20 @@ impl Marker {
         match kind {
             "code" => code(path, &selection),
             "exchange" => {
-                Ok(Marker::Exchange { path: snapshot(path)?, numbers: numbers(&selection)? })
+                let from = selection.find("from ").unwrap_or(selection.len());
+                let (chosen, selection) = selection.split_at(from);
+                Ok(Marker::Exchange {
+                    path: snapshot(path)?,
+                    numbers: numbers(chosen.trim())?,
+                    selection: selection.to_owned(),
+                })
             }
             "page" => {
-                ensure!(selection.is_empty(), "a page is shown whole: `{selection}`");
-                let path = snapshot(path)?;
-                Ok(Marker::Page { path })
+                ensure!(
+                    selection.is_empty() || selection.starts_with("from "),
+                    "a page is shown whole, or from \"…\" to \"…\": `{selection}`"
+                );
+                Ok(Marker::Page { path: snapshot(path)?, selection })
             }
             "value" => value(path, &selection),
             "no source" => {

@@ -13,6 +13,10 @@ use crate::markdown::{Page, read_pages};
 
 #[path = "self_tests/blocks.rs"]
 mod blocks;
+#[path = "self_tests/fold.rs"]
+mod fold;
+#[path = "self_tests/frame.rs"]
+mod frame;
 #[path = "self_tests/items.rs"]
 mod items;
 #[path = "self_tests/pages.rs"]
@@ -95,6 +99,11 @@ cookie: id=session-1
 
 const PAGE: &str = "\
 # My car
+
+- **You need:** a car.
+- **Time:** about 15 minutes, with the exercise
+- **Then you can:** change its wheels.
+
 ## What you see
 ## What goes over the wire
 
@@ -124,6 +133,26 @@ POST /car HTTP/1.1
 ## Django and Rust
 ## What can go wrong
 ## Exercise
+## Check yourself
+
+<details>
+<summary>Where is the car?</summary>
+
+On the server.
+
+</details>
+<details><summary>Where is the <code>id</code>?</summary>
+
+In the [cookie](#the-code).
+
+</details>
+
+<details>
+<summary>Where are the wheels?</summary>
+
+At the car.
+
+</details>
 ";
 
 /// A repository with one chapter, in which there is nothing to mend.
@@ -168,6 +197,7 @@ fn all_findings(root: &TempDir) -> String {
         links::dead_links(root, pages),
         links::unlisted_pages(root, pages),
         checks::disordered_pages(root, pages),
+        crate::frame::unframed_pages(root, pages),
     ])
 }
 

@@ -1,7 +1,7 @@
 //! The text that a marker asks for, from the file that it names.
 
 use std::fs;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -17,14 +17,17 @@ pub fn text_of(root: &Path, marker: &Marker) -> Result<Option<String>> {
             let code = code(root, path, selection)?;
             rustdoc::without_docs(&code).with_context(|| path.clone())?
         }
-        Marker::Exchange { path, numbers } => {
+        Marker::Exchange { path, numbers, selection } => {
             let all = snapshot(root, path)?;
-            match numbers {
+            let chosen = match numbers {
                 Some(numbers) => exchanges(&all, numbers).with_context(|| path.clone())?,
                 None => all,
-            }
+            };
+            part_of(chosen, selection).with_context(|| path.clone())?
         }
-        Marker::Page { path } => snapshot(root, path)?,
+        Marker::Page { path, selection } => {
+            part_of(snapshot(root, path)?, selection).with_context(|| path.clone())?
+        }
         Marker::Value { .. } | Marker::NoSource | Marker::Remark => return Ok(None),
     };
     Ok(Some(text))
@@ -68,14 +71,28 @@ fn code(root: &Path, path: &str, selection: &str) -> Result<String> {
     let cut = if path.ends_with(".rs") {
         items::cut(&source, selection)
     } else {
-        lines(&source, selection)
+        lines(&source, selection).map(|range| {
+            let lines: Vec<&str> = source[range].lines().collect();
+            dedented(&lines)
+        })
     };
     cut.with_context(|| path.to_owned())
 }
 
-/// What `from "…" to "…"` names: from the first line with the one text, through the line where
-/// the other comes next.
-fn lines(source: &str, selection: &str) -> Result<String> {
+/// The lines that are asked for, and a mark where others are left out.
+fn part_of(snapshot: String, selection: &str) -> Result<String> {
+    if selection.is_empty() {
+        return Ok(snapshot);
+    }
+    let Range { start, end } = lines(&snapshot, selection)?;
+    let before = if start > 0 { "[…]\n\n" } else { "" };
+    let after = if end < snapshot.len() { "\n\n[…]" } else { "" };
+    Ok(format!("{before}{}{after}", &snapshot[start..end]))
+}
+
+/// Where the lines are that `from "…" to "…"` names: from the first line with the one text,
+/// through the line where the other comes next.
+fn lines(source: &str, selection: &str) -> Result<Range<usize>> {
     let quoted: Vec<&str> = selection.split('"').collect();
     let [start, from, between, to, end] = quoted[..] else {
         bail!("`{selection}` is not of the form: from \"…\" to \"…\"");
@@ -95,7 +112,7 @@ fn lines(source: &str, selection: &str) -> Result<String> {
 
     let start = source[..first].rfind('\n').map_or(0, |end| end + 1);
     let end = source[last..].find('\n').map_or(source.len(), |end| last + end);
-    Ok(dedented(&source[start..end].lines().collect::<Vec<_>>()))
+    Ok(start..end)
 }
 
 /// A snapshot's content, without the header that insta puts before it.

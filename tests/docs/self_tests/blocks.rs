@@ -11,7 +11,7 @@ fn a_block_that_differs_is_shown_as_a_diff_under_its_line() {
     assert_eq!(
         all_findings(&root),
         "\
-docs/02-my-car.md:17: differs from `code: chapters/02-my-car/my_car.rs const MY_CAR, fn Car::fit`
+docs/02-my-car.md:22: differs from `code: chapters/02-my-car/my_car.rs const MY_CAR, fn Car::fit`
     --- the page
     +++ its source
     @@ -1,4 +1,4 @@
@@ -79,7 +79,7 @@ fn a_source_that_cannot_be_had_is_found_and_its_block_left_alone() {
     replace(&root, "docs/02-my-car.md", "drive.snap", "ride.snap");
     let findings = all_findings(&root);
     assert!(
-        findings.contains("docs/02-my-car.md:17: chapters/02-my-car/my_car.rs: no `const MY_BIKE`"),
+        findings.contains("docs/02-my-car.md:22: chapters/02-my-car/my_car.rs: no `const MY_BIKE`"),
         "{findings}"
     );
     assert!(findings.contains("there is no file tests/snapshots/ride.snap"), "{findings}");
@@ -138,6 +138,7 @@ fn a_marker_that_guards_nothing_is_found() {
         "<!-- exchange: tests/a.snap 0 -->\n```text\n```\n",
         "<!-- exchange: tests/a.snap 3-2 -->\n```text\n```\n",
         "<!-- page: tests/a.snap 2 -->\n```text\n```\n",
+        "<!-- exchange: tests/a.snap to -->\n```text\n```\n",
         "<!-- page: tests/a.html -->\n```text\n```\n",
         "<!-- code: ../a.rs -->\n```text\n```\n",
         "<!-- exhange: tests/a.snap -->\n```text\n```\n",
@@ -188,6 +189,11 @@ fn exchanges_are_chosen_by_number() {
         ("3", three.to_owned()),
         ("2-3", format!("{two}\n###\n\n{three}")),
         ("", format!("{one}\n###\n\n{two}\n###\n\n{three}")),
+        ("2 from \"POST\" to \"HTTP\"", "POST /car HTTP/1.1\n\n[…]\n".to_owned()),
+        (
+            "2-3 from \"303\" to \"GET\"",
+            "[…]\n\n303 See Other\n\n###\n\nGET / HTTP/1.1\n\n[…]\n".to_owned(),
+        ),
     ] {
         let marker = format!("<!-- exchange: tests/snapshots/drive.snap {numbers} -->");
         assert_eq!(findings_on(&format!("{marker}\n```http\n{block}```\n")), "", "{numbers}");

@@ -31,6 +31,33 @@ fn set_car(car: &str) -> String {
 }
 
 #[test]
+fn the_use_lines_are_cut_as_they_stand_and_no_others() {
+    let source = "\
+//! A car.
+
+use std::fmt;
+
+use axum::{
+    Router,
+    routing::get,
+};
+
+fn main() {}
+
+use std::io;
+
+mod garage {
+    use std::fs;
+}
+";
+    assert_eq!(
+        items::cut(source, "uses, fn main").expect("the uses and an item"),
+        "use std::fmt;\n\nuse axum::{\n    Router,\n    routing::get,\n};\n\nfn main() {}"
+    );
+    expect_error("uses", &["the file uses nothing"]);
+}
+
+#[test]
 fn items_in_impls_and_modules_are_cut_by_their_path() {
     for (selector, first_line) in [
         ("impl Car", "impl Car {"),

@@ -71,9 +71,9 @@ fn a_page_that_no_list_leads_to_is_found() {
 fn sections_out_of_order_missing_or_twice_are_found() {
     let root = repository();
     replace(&root, "docs/02-my-car.md", "## Exercise\n", "");
-    replace(&root, "docs/02-my-car.md", "# My car\n", "# My car\n## Exercise\n## More\n");
+    replace(&root, "docs/02-my-car.md", "## What you see", "## Exercise\n## More\n## What you see");
     let findings = all_findings(&root);
-    let expected = "docs/02-my-car.md:4: `## What you see` comes after `## Exercise`\n";
+    let expected = "docs/02-my-car.md:9: `## What you see` comes after `## Exercise`\n";
     assert_eq!(findings, expected);
 
     let root = repository();
@@ -82,7 +82,7 @@ fn sections_out_of_order_missing_or_twice_are_found() {
     assert_eq!(
         all_findings(&root),
         "\
-docs/02-my-car.md:31: a second `## Exercise`
+docs/02-my-car.md:36: a second `## Exercise`
 docs/02-my-car.md:1: no `## What can go wrong`
 "
     );

@@ -19,7 +19,7 @@ fn a_block_without_docs_follows_its_source_and_its_doc_comments_do_not_count() {
     assert_eq!(all_findings(&root), "");
 
     replace(&root, "chapters/02-my-car/my_car.rs", "wheels: u8) {", "wheels: u16) {");
-    assert!(all_findings(&root).starts_with("docs/02-my-car.md:17: differs from"));
+    assert!(all_findings(&root).starts_with("docs/02-my-car.md:22: differs from"));
     rewrite(&root);
     assert_eq!(all_findings(&root), "");
 }
