@@ -89,7 +89,11 @@ pub enum Error {
     #[error(
         "this route has no SessionLayer: a layer wraps only the routes that were added before it"
     )]
-    NoLayer,
+    NoLayer {
+        /// Was the request addressed to this machine? Then its answer tells the developer what is
+        /// wrong. Any other visitor gets a bare 500, and only the log tells.
+        is_local: bool,
+    },
 }
 
 impl IntoResponse for Error {
@@ -114,13 +118,18 @@ impl IntoResponse for Error {
                              please try again in a few seconds.";
                 (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "10")], words).into_response()
             }
+            Error::NoLayer { is_local: true } => {
+                tracing::error!("{self}");
+                let words = format!("For the developer: {self}. Put `.layer(…)` after the routes.");
+                (StatusCode::INTERNAL_SERVER_ERROR, words).into_response()
+            }
             Error::Missing { .. }
             | Error::WrongType { .. }
             | Error::NotStorable { .. }
             | Error::ReservedKey { .. }
             | Error::ResponseSent
             | Error::OutsideCookiePath { .. }
-            | Error::NoLayer => {
+            | Error::NoLayer { is_local: false } => {
                 tracing::error!("{self}");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }

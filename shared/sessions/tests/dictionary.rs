@@ -232,7 +232,7 @@ async fn all_that_one_request_asks_for_is_the_same_dictionary() {
 #[tokio::test]
 async fn a_route_outside_the_layer_is_a_500_whose_cause_names_the_layer() {
     let handler = get(async |session: Result<Session, Error>| match session {
-        Err(error @ Error::NoLayer) => error.to_string(),
+        Err(error @ Error::NoLayer { .. }) => error.to_string(),
         other => panic!("{other:?}"),
     });
     let app = garage(MemoryStore::default())
@@ -240,7 +240,11 @@ async fn a_route_outside_the_layer_is_a_500_whose_cause_names_the_layer() {
         .route("/outside/cause", handler);
     let mut visitor = Browser::open(app);
 
-    let page = visitor.get("/outside").await;
+    // A developer, on this machine, reads what is wrong. Any other visitor does not.
+    let page = visitor.get_with("/outside", &[("host", b"localhost:3000")]).await;
+    assert_eq!(page.status(), 500);
+    assert!(page.body().contains("Put `.layer(…)` after the routes"), "{}", page.body());
+    let page = visitor.get_with("/outside", &[("host", b"library.example")]).await;
     assert_eq!(page.status(), 500);
     assert_eq!(page.body(), "", "the cause is for the log");
 

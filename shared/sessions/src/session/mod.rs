@@ -39,7 +39,11 @@ use time::OffsetDateTime;
 use tokio::{sync::OnceCell, time::Duration};
 use tower_sessions::session::Id;
 
-use crate::{Error, Store, Version, config::Config, cookie::CookieContent};
+use crate::{
+    Error, Store, Version,
+    config::Config,
+    cookie::{self, CookieContent},
+};
 use changes::Changes;
 pub(crate) use commit::CookieChange;
 pub use value::ValueMut;
@@ -216,7 +220,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Session {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let session = parts.extensions.get::<Session>().cloned().ok_or(Error::NoLayer)?;
+        let Some(session) = parts.extensions.get::<Session>().cloned() else {
+            return Err(Error::NoLayer { is_local: cookie::is_local(&parts.uri, &parts.headers) });
+        };
         session.load().await?;
         Ok(session)
     }
