@@ -218,6 +218,10 @@ fn a_new_chapter_is_picked_up_by_all() {
     add("docs/SUMMARY.md", "\n# Reference", "- [99 Again](99-again.md)\n");
     add("docs/README.md", "\nEach chapter needs only", "| [99 Again](99-again.md) | | |\n");
     add("README.md", "\nStart with [the reader's map]", "| 99 | | [Again](docs/99-again.md) | |\n");
+    let page = copy.read("docs/99-again.md");
+    let minutes = between(&page, "- **Time:** about ", " minutes");
+    let row = format!("| [99 Again](99-again.md) | {minutes} | |\n");
+    add("docs/teaching.md", "\nEach page ends with three questions", &row);
 
     copy.succeed("cargo test -p tests --test repository --test chapter_99 --test docs");
     copy.succeed("cargo test -p tests --test exercises 99");

@@ -67,6 +67,8 @@ mod rustdoc;
 mod self_tests;
 #[path = "docs/sources.rs"]
 mod sources;
+#[path = "docs/teaching.rs"]
+mod teaching;
 #[path = "docs/values.rs"]
 mod values;
 #[path = "docs/words.rs"]
@@ -143,6 +145,14 @@ fn every_chapter_page_says_what_it_takes_shows_its_uses_and_ends_with_three_ques
         frame::unframed_pages(root(), &pages()),
         "tests/docs/frame.rs shows the box and a question; `just docs` changes nothing here",
     );
+}
+
+#[test]
+fn the_teachers_page_has_the_minutes_of_the_pages_and_the_words_of_the_checks() {
+    let findings = teaching::wrong_minutes(root(), &pages());
+    expect_none(findings, "change the minutes, and see whether the timetables still fit");
+    let findings = teaching::sentences_of_no_check(root(), &pages());
+    expect_none(findings, "quote what the check in chapters/NN/check.rs says, between “ and ”");
 }
 
 #[test]
