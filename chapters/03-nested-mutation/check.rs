@@ -26,5 +26,9 @@ pub async fn check(app: Router) -> anyhow::Result<()> {
         colour == "green",
         "The car was painted green, and on the next request it is {colour}."
     );
+    ensure!(
+        visitor.page().set_cookies().is_empty(),
+        "Looking at the painted car saved it once more: only a change may do that."
+    );
     Ok(())
 }

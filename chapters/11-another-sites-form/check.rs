@@ -39,6 +39,18 @@ pub async fn check(app: Router) -> anyhow::Result<()> {
     let status = visitor.page_at("http://localhost:3001").follow_link("/").await.status();
     ensure!(status == StatusCode::OK, "A link of another site is answered with {status}.");
 
+    let form = Request::post("/")
+        .header("origin", "null")
+        .header("sec-fetch-site", "same-origin")
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from("address=ada%40library.example"))?;
+    let status = visitor.send(form).await.status();
+    ensure!(
+        status == StatusCode::OK,
+        "This site's own form, from a page with Referrer-Policy: no-referrer, says Origin: null and \
+         Sec-Fetch-Site: same-origin. It gets {status}."
+    );
+
     for (origin, expected) in [
         (HERE, StatusCode::OK),
         ("http://127.0.0.1:3000.evil.example", StatusCode::FORBIDDEN),
