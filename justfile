@@ -28,6 +28,14 @@ review:
 exercise chapter:
     cargo run --quiet --example {{ quote("exercise-" + trim_start_match(chapter, "chapter-")) }}
 
+# List the exercises: which are solved, and which comes next
+exercises *options:
+    @cargo run --quiet --package exercises -- {{ options }}
+
+# Check the next exercise whenever you save; needs: cargo install --locked watchexec-cli
+watch:
+    watchexec --watch chapters --exts rs,html --restart --clear -- cargo run --quiet --package exercises -- --next
+
 # Run two servers over one store, on ports 3001 and 3002: just two-servers redis://localhost/
 [no-exit-message]
 two-servers store="sqlite:library.sqlite":

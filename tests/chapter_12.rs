@@ -10,7 +10,9 @@ use catalog::Catalog;
 use chapter_10::{Attempts, Devices};
 use chapter_12::{COOKIE, COOKIE_BEHIND_PROXY, Metrics, Proxies, Readiness};
 use insta::assert_snapshot;
-use programs::{Server, Signal, chapter, get};
+use programs::chapter;
+#[cfg(unix)]
+use programs::{Server, Signal, get};
 use sessions::{Id, MemoryStore, Outcome, Record, Store, StoreError, Version};
 use tempfile::TempDir;
 
@@ -253,6 +255,7 @@ fn clearing_is_a_command_of_its_own() {
     assert!(output.status.success());
 }
 
+#[cfg(unix)]
 #[test]
 fn a_server_that_is_told_to_stop_is_not_ready_and_goes_on_serving() {
     let folder = TempDir::new().expect("an empty folder");

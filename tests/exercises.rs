@@ -279,6 +279,37 @@ fn a_program_that_is_not_solved_says_so_in_one_line() {
     }
 }
 
+#[test]
+fn the_list_has_a_line_for_each_exercise_and_ends_well() {
+    let output = programs::list_of_exercises().args(["--format", "tsv"]).output();
+    let output = output.expect("it starts");
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("text");
+    for ((number, _), line) in programs::exercises().zip(text.lines()) {
+        let cells: Vec<&str> = line.split('\t').collect();
+        let (state, start) = match cells[1] {
+            "solved" if env::var_os("CI").is_none() => ("solved", "Solved: "),
+            _ => ("open", "Not yet. "),
+        };
+        assert_eq!(cells[..2], [number.trim_start_matches("exercise-"), state], "{line}");
+        assert!(cells.len() == 3 && cells[2].starts_with(start), "{line}");
+    }
+    assert_eq!(text.lines().count(), programs::exercises().count());
+}
+
+#[test]
+fn the_next_exercise_comes_with_its_file_and_a_hint() {
+    let output = programs::list_of_exercises().arg("--next").output().expect("it starts");
+    let said = String::from_utf8(output.stdout).expect("text");
+    if said.contains("You have solved them all.") && env::var_os("CI").is_none() {
+        return;
+    }
+    for part in ["Exercise ", "\nNot yet. ", "\nEdit chapters/", "\nHint: "] {
+        assert!(said.contains(part), "no {part:?} in: {said}");
+    }
+    assert!(output.status.success());
+}
+
 fn assert_starter_fails(outcome: anyhow::Result<()>, reason: &str) {
     match outcome {
         Err(error) => assert_eq!(

@@ -4,12 +4,12 @@
 mod line;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     fs,
     io::{BufRead, BufReader, Write},
     path::PathBuf,
     process::{Child, ChildStdout, Command, ExitStatus, Stdio},
-    sync::LazyLock,
+    sync::{Mutex, PoisonError},
 };
 
 use escargot::{CargoBuild, format::Message};
@@ -32,46 +32,85 @@ impl Signal {
     pub const TERM: Signal = Signal(());
 }
 
-/// The programs of all chapters by name, built once a test run.
-static PROGRAMS: LazyLock<HashMap<String, PathBuf>> = LazyLock::new(|| {
+/// The programs that have been built in this run, by name.
+static PROGRAMS: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+
+/// A program and, if it has not been built in this run, cargo's options that build it.
+fn program(name: &str, options: &[&str]) -> PathBuf {
+    let mut programs = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !programs.contains_key(name) {
+        programs.extend(build(options));
+    }
+    programs[name].clone()
+}
+
+/// Builds the programs that these options name, of all packages.
+fn build(options: &[&str]) -> impl Iterator<Item = (String, PathBuf)> {
     let messages = CargoBuild::new()
         .manifest_path(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
-        // With the examples come the dependencies' features of a test run, so that what
-        // `cargo test --workspace` has compiled is not compiled again.
-        .args(["--workspace", "--bins", "--examples"])
+        // Of all packages, and at least one example: so the dependencies have the features that they
+        // have in a test run, and what `cargo test` has compiled is not compiled again.
+        .arg("--workspace")
+        .args(options)
         .exec()
         .expect("cargo starts");
-    let mut programs = HashMap::new();
-    for message in messages {
-        let message = message.expect("the chapters build");
-        if let Message::CompilerArtifact(built) = message.decode().expect("a message of cargo's")
-            && let Some(path) = built.executable
-        {
-            programs.insert(built.target.name.into_owned(), path.into_owned());
+    messages.filter_map(|message| {
+        let message = message.expect("the programs build");
+        match message.decode().expect("a message of cargo's") {
+            Message::CompilerArtifact(built) => {
+                Some((built.target.name.into_owned(), built.executable?.into_owned()))
+            }
+            _ => None,
         }
-    }
-    programs
-});
+    })
+}
 
 /// A command that starts chapter `number` on a free port.
 pub fn chapter(number: u32) -> Command {
-    let mut command = Command::new(&PROGRAMS[&format!("chapter-{number}")]);
+    let (name, exercise) = (format!("chapter-{number}"), format!("exercise-{number}"));
+    let mut command = Command::new(program(&name, &["--bin", &name, "--example", &exercise]));
     command.env("PORT", "0").env_remove("RUST_LOG");
     command
 }
 
-/// The numbers of all chapters, in order.
+/// The numbers of all chapters, in order; their programs are built.
 pub fn chapters() -> Vec<u32> {
-    let numbers = PROGRAMS.keys().filter_map(|name| name.strip_prefix("chapter-")?.parse().ok());
-    let mut numbers: Vec<u32> = numbers.collect();
+    let numbers = numbers();
+    if let Some(last) = numbers.last() {
+        let all = ["--bin", "chapter-*", "--example", "exercise-*"];
+        program(&format!("chapter-{last}"), &all);
+    }
+    numbers
+}
+
+fn numbers() -> Vec<u32> {
+    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../chapters"));
+    let names = folders.expect("a folder of chapters").map(|it| it.expect("an entry").file_name());
+    let mut numbers: Vec<u32> =
+        names.filter_map(|name| name.to_str()?.split_once('-')?.0.parse().ok()).collect();
     numbers.sort();
     numbers
 }
 
+/// A command that starts an example of a package on a free port.
+pub fn example(name: &str) -> Command {
+    let mut command = Command::new(program(name, &["--example", name]));
+    command.env("PORT", "0").env_remove("RUST_LOG");
+    command
+}
+
 /// The programs that check the answers to the exercises, by name.
-pub fn exercises() -> impl Iterator<Item = (&'static str, Command)> {
-    let exercises = PROGRAMS.iter().filter(|(name, _)| name.starts_with("exercise-"));
-    exercises.map(|(name, path)| (name.as_str(), Command::new(path)))
+pub fn exercises() -> impl Iterator<Item = (String, Command)> {
+    numbers().into_iter().map(|number| {
+        let name = format!("exercise-{number}");
+        let command = Command::new(program(&name, &["--example", "exercise-*"]));
+        (name, command)
+    })
+}
+
+/// The program that lists the exercises: `just exercises`.
+pub fn list_of_exercises() -> Command {
+    Command::new(program("exercises", &["--bin", "exercises", "--example", "exercise-*"]))
 }
 
 /// A server that runs until it is stopped or dropped.

@@ -51,10 +51,7 @@ fn idle(server: &Server, number: usize) -> Vec<TcpStream> {
 /// The example of shared/site whose threads block.
 #[cfg(unix)]
 fn blocked() -> Command {
-    let folder = Path::new(chapter(1).get_program()).with_file_name("examples");
-    let mut command = Command::new(folder.join("blocked"));
-    command.env("PORT", "0").env_remove("RUST_LOG");
-    command
+    programs::example("blocked")
 }
 
 /// What would never end without the promise is a failure, not a test run that hangs.

@@ -54,7 +54,7 @@ pub async fn screenshots() {
 }
 
 async fn pictures() -> Vec<Picture> {
-    let visitor = Chromium::start().await;
+    let visitor = Chromium::start().await.in_sight();
     let mut pictures = Vec::new();
 
     let site = Site::open(1);
@@ -101,7 +101,7 @@ async fn pictures() -> Vec<Picture> {
     pictures.push(Picture::take("what-just-happened", &window, 1280).await);
     window.forget_cookies().await;
 
-    let refuser = Chromium::refusing_cookies().await;
+    let refuser = Chromium::refusing_cookies().await.in_sight();
     let site = Site::open(5);
     let window = refuser.window(&site).await;
     window.visit("/counter").await;

@@ -9,6 +9,18 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{chromium::Chromium, site::Site, window::Window};
 
+/// The other stories trust in this one.
+pub async fn what_one_story_leaves_behind_no_other_finds() {
+    let site = Site::open(2);
+    for _ in 0..2 {
+        let visitor = Chromium::start().await;
+        let window = visitor.window(&site).await;
+        window.visit("/").await;
+        assert_eq!(window.lead().await, "Your session remembers no car yet.");
+        set_car(&window, "beetle").await;
+    }
+}
+
 pub async fn the_browser_keeps_the_count_and_sends_it_back() {
     let site = Site::open(1);
     let visitor = Chromium::start().await;

@@ -147,6 +147,17 @@ impl Window {
         self.client.delete_all_cookies().await.expect("the browser removes its cookies");
     }
 
+    /// Removes all cookies of all sites, as a visitor may, whatever page is shown.
+    pub async fn forget_all_cookies(&self) {
+        tell(&self.client, "Network.clearBrowserCookies", json!({})).await;
+    }
+
+    /// Runs this script in the pages that come next, before anything of theirs.
+    pub async fn run_in_each_page(&self, script: &str) {
+        let source = json!({ "source": script });
+        tell(&self.client, "Page.addScriptToEvaluateOnNewDocument", source).await;
+    }
+
     /// What a script in the page returns.
     pub async fn run(&self, script: &str) -> Value {
         self.client.execute(script, vec![]).await.expect("the script runs")

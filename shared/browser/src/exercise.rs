@@ -13,13 +13,13 @@ use std::{
 };
 
 /// How long a check may take. A program that waits for its own lock never answers.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs the check of an exercise and prints one line: `Solved:` with what has been achieved, or
 /// `Not yet.` with what the check saw.
 ///
 /// Returns the exit code of the program, 0 or 1. A panic is a reason like any other, and comes
-/// without a backtrace; so does a program that does not answer within a minute.
+/// without a backtrace; so does a program that does not answer within ten seconds.
 ///
 /// Meant to be all that a `main` does: while it runs, panics are not printed.
 ///
