@@ -6,7 +6,7 @@ pub fn lesson() -> Lesson {
     let steps = [
         Step::seen(
             "Open a second tab. Add a book slowly in one and, while that runs, two in the other. \
-             One is lost.",
+             Two are lost.",
             |request| request.posted("/usual/add-slowly"),
         ),
         Step::seen("Do the same in the exact basket. None is lost.", |request| {

@@ -26,8 +26,8 @@ use crate::{
 const REMEDY: &str =
     "run `just screenshots`, that is `cargo test -p tests --test browser -- --ignored screenshots`";
 
-/// In CSS pixels: about as wide as the column of text that the picture stands in.
-const WIDTH: u32 = 800;
+/// In CSS pixels: wide enough for the lesson next to the page.
+const WIDTH: u32 = 1100;
 
 const STYLE: &[u8] = include_bytes!("../../shared/site/src/style.css");
 
@@ -171,7 +171,7 @@ async fn pictures() -> Vec<Picture> {
     let window = visitor.window(&site).await;
     window.visit("/").await;
     window.visit("/").await;
-    window.run("document.querySelector('code').textContent = 'h8Wt…'").await;
+    window.run("document.querySelector('main code').textContent = 'h8Wt…'").await;
     pictures.push(Picture::take("12-going-live", &window, WIDTH).await);
     pictures.push(inspected("12-inspector", &window, "GET /").await);
 
@@ -222,21 +222,21 @@ const THE_SAME_NAMES: &str = "
 
 /// It is noon, and 10 of 30 minutes have passed.
 const STOPPED_CLOCK: &str = "
-    const [stored, , renewed] = document.querySelectorAll('dd');
-    const dated = (element, time) => {
-        element.textContent = element.textContent.replace(/[\\d-]+ [\\d:]+ UTC/, `2027-01-01 ${time} UTC`);
-    };
-    dated(stored, '12:20:00');
-    dated(renewed, '12:30:00');
+    const times = ['12:20:00', '12:30:00'];
+    const texts = document.createTreeWalker(document.querySelector('main'), NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+        texts.currentNode.data = texts.currentNode.data
+            .replace(/\\d+ \\w+ \\d{4}, [\\d:]+ UTC/, () => `1 January 2027, ${times.shift()} UTC`);
+    }
 ";
 
 const THE_SAME_PROCESS: &str = "
-    const process = [...document.querySelectorAll('dd')].at(-1);
+    const process = [...document.querySelectorAll('main dd')].at(-1);
     process.textContent = process.textContent.replace(/\\d+/, '4711');
 ";
 
 const THE_SAME_IDS: &str = "
-    const [before, now] = document.querySelectorAll('code');
+    const [before, now] = document.querySelectorAll('main code');
     [before.textContent, now.textContent] = ['Zq3f…', 'h8Wt…'];
 ";
 

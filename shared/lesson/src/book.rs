@@ -48,7 +48,8 @@ impl Book {
     pub(crate) fn open(folder: &Path) -> Book {
         let root = folder.ancestors().nth(2).unwrap_or(folder).to_owned();
         let pages = fs::read_dir(root.join("docs")).into_iter().flatten().flatten();
-        let mut chapters: Vec<Chapter> = pages.filter_map(|page| chapter(&page.path())).collect();
+        let mut chapters: Vec<Chapter> =
+            pages.filter_map(|page| chapter(&root, &page.path())).collect();
         chapters.sort_by_key(|chapter| chapter.number);
 
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -63,11 +64,14 @@ impl Book {
 }
 
 /// The chapter of a page whose name is as `02-my-car.md` and whose heading is as `# 2 My car`.
-fn chapter(page: &Path) -> Option<Chapter> {
+fn chapter(root: &Path, page: &Path) -> Option<Chapter> {
     let name = page.file_name()?.to_str()?.strip_suffix(".md")?.to_owned();
     let number = number(&name)?;
+    // A page within a chapter, as `04-inside.md`, is no chapter: there is no program of this name.
+    if !root.join("chapters").join(&name).is_dir() {
+        return None;
+    }
     let text = fs::read_to_string(page).ok()?;
-    // A page within a chapter, as `04-inside.md`, is no chapter: its heading has no number.
     let title = text.lines().next()?.strip_prefix(&format!("# {number} "))?.to_owned();
     Some(Chapter { number, title, name })
 }

@@ -24,7 +24,8 @@ impl Repository {
             "docs/02-my-car.md",
             "# 2 My car\n\nSee [the code](../chapters/02-my-car/my_car.rs) and\n[a word](glossary.md#set-it).\n",
         );
-        repository.write("docs/02-inside.md", "# Inside\n");
+        repository.write("docs/02-inside.md", "# 2 Inside\n");
+        repository.write("chapters/01-raw-cookies/raw_cookies.rs", "");
         repository.write("docs/glossary.md", "# Glossary\n\n## Set it\n\n## Set `it`\n");
         repository.write("chapters/02-my-car/my_car.rs", "// <script>alert(1)</script>\n");
         repository.write("chapters/02-my-car/library.sqlite", "secret");
