@@ -62,7 +62,7 @@ docs:
 
 # Build the book of the docs, and follow its links: book/index.html; needs mdBook
 book:
-    cargo run --package tests --bin book
+    cargo run --package tests --example book
 
 # Print how shared/sessions reads: its longest file and function, its comments, its types
 reading:
@@ -70,8 +70,8 @@ reading:
 
 # Measure how many visits a second: just bench, just bench --million, just bench --store memory
 bench *options:
-    cargo run --release --package tests --bin bench -- {{ options }}
+    cargo run --release --package tests --example bench -- {{ options }}
 
 # Kill servers, fill disks and hold locks, and count the visits that are lost: just torture --seconds 10
 torture *options:
-    cargo run --release --package tests --bin torture -- {{ options }}
+    cargo run --release --package tests --example torture -- {{ options }}

@@ -1,6 +1,6 @@
 //! Builds the docs as a book that can be served as a site: book/index.html.
 //!
-//! Run: `just book`, that is `cargo run -p tests --bin book`. Needs mdBook.
+//! Run: `just book`, that is `cargo run -p tests --example book`. Needs mdBook.
 //!
 //! mdBook makes the pages. Then this program does what mdBook does not:
 //!
