@@ -1,5 +1,23 @@
 //! A chapter's program as a process of its own, for promises that only a process can break: its
 //! address, its signals, its log, its death and restart.
+//!
+//! What is in this folder, beside that:
+//!
+//! | file | holds |
+//! |---|---|
+//! | `chapter_NN.rs` | the promises of a chapter, one visitor's story each; what is shown is in `snapshots/` |
+//! | `inspector.rs` | what the page *What just happened* says of each chapter |
+//! | `server.rs`, `durable.rs` | what every program promises who starts, stops or kills it |
+//! | `two_servers.rs`, `redis_cluster.rs`, `live.rs` | several servers over one store, which has to be there |
+//! | `browser.rs` | the same chapters in Chromium, by mouse and keyboard, and whether all can use them |
+//! | `exercises.rs` | each solution passes its check, and each starter fails it |
+//! | `docs.rs` | the blocks, numbers and links of the docs agree with their sources |
+//! | `repository.rs`, `reading.rs`, `copies.rs` | what the README, the manifests and CONTRIBUTING.md claim |
+//! | `exercises/` | a package of its own: `just exercises` |
+//! | `bench/`, `book/`, `torture/` | tools, as examples of this package: `just bench`, `just book`, `just torture` |
+//!
+//! `cargo test -p tests --test chapter_04` runs one file. A program that a test starts is built when it
+//! is first asked for, with the features that all tests have, so nothing is compiled twice.
 
 mod line;
 

@@ -249,13 +249,12 @@ fn root() -> &'static Path {
 
 #[cfg(test)]
 mod tests {
-    use std::process::ExitStatus;
-
     use super::*;
 
     #[cfg(unix)]
     fn ended(status: i32, stdout: &str) -> Output {
-        use std::os::unix::process::ExitStatusExt;
+        use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
+
         Output { status: ExitStatus::from_raw(status), stdout: stdout.into(), stderr: Vec::new() }
     }
 
