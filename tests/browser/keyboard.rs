@@ -96,8 +96,8 @@ pub async fn a_car_is_set_by_keyboard_alone() {
     let window = visitor.window(&site).await;
     window.visit("/").await;
 
-    // The link to the content, six links next to it, the field.
-    window.keys([Key::Tab; 8]).await;
+    // The link to the content, three links of the lesson, five of the site, the field.
+    window.keys([Key::Tab; 10]).await;
     // What is in the field is selected on arrival, so typing replaces it.
     window.keys("beetle".chars()).await;
     window.key_to_next_page(Key::Enter).await;
@@ -114,6 +114,6 @@ pub async fn the_first_link_skips_to_the_content() {
     window.keys([Key::Tab, Key::Enter]).await;
     window.keys([Key::Tab]).await;
 
-    // Past the six links next to the content, to the first thing in it.
+    // Past the links of the lesson and of the site, to the first thing in it.
     assert_eq!(window.run("return document.activeElement.id").await, "my_car");
 }
