@@ -460,8 +460,9 @@ pub async fn signing_in_gives_another_cookie_and_keeps_the_visits() {
     assert_is_guarded(&window, &after).await;
     assert_eq!(window.lead().await, "You have visited this page 3 times.");
     let ids = format!("{}… {}…", &before.value()[..4], &after.value()[..4]);
-    let shown = window
-        .run("return [...document.querySelectorAll('main code')].map(it => it.textContent).join(' ')");
+    let shown = window.run(
+        "return [...document.querySelectorAll('main code')].map(it => it.textContent).join(' ')",
+    );
     assert_eq!(shown.await, json!(ids));
 }
 
