@@ -45,7 +45,7 @@ pub async fn chapter_2_is_for_everybody() {
 
     window.visit("/").await;
     stories::set_car(&window, " ").await;
-    assert_eq!(window.heading().await, "Bad Request");
+    assert_eq!(window.text("[role=alert]").await, "A car needs a name.");
     inspect(&window).await;
     window.visit("/").await;
     window.run("document.querySelector('#my_car').name = 'my_bicycle'").await;
@@ -123,7 +123,7 @@ pub async fn chapter_6_is_for_everybody() {
         window.run("document.querySelector('#seconds').type = 'text'").await;
         window.fill("seconds", "soon").await;
         window.press("When idle").await;
-        assert_eq!(window.heading().await, "Bad Request");
+        assert!(window.text("[role=alert]").await.contains("is not a number of seconds"));
         inspect(&window).await;
     }
 }
