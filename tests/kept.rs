@@ -31,6 +31,7 @@ const NOTE: &str = "note";
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Call {
     Get,
+    GetFlagged,
     GetMut,
     GetMutFlagged,
     Insert,
@@ -40,14 +41,16 @@ enum Call {
     CycleId,
 }
 
-use Call::{Clear, CycleId, Flush, Get, GetMut, GetMutFlagged, Insert, Update};
+use Call::{Clear, CycleId, Flush, Get, GetFlagged, GetMut, GetMutFlagged, Insert, Update};
 
-const CALLS: [Call; 8] = [Get, GetMut, GetMutFlagged, Insert, Update, Clear, Flush, CycleId];
+const CALLS: [Call; 9] =
+    [Get, GetFlagged, GetMut, GetMutFlagged, Insert, Update, Clear, Flush, CycleId];
 
 impl Call {
     fn name(self) -> &'static str {
         match self {
             Get => "get, and change the copy",
+            GetFlagged => "get, set_modified(true)",
             GetMut => "get_mut",
             GetMutFlagged => "get_mut, set_modified(true)",
             Insert => "insert",
@@ -61,9 +64,12 @@ impl Call {
     /// Those that change a value add a book.
     async fn make(self, session: &Session) -> Result<(), Error> {
         match self {
-            Get => {
+            Get | GetFlagged => {
                 let mut basket = session.get::<Value>(BOOKS)?.unwrap_or_default();
                 add_one(&mut basket);
+                if self == GetFlagged {
+                    session.set_modified(true);
+                }
             }
             GetMut | GetMutFlagged => {
                 if let Some(mut basket) = session.get_mut(BOOKS) {
@@ -91,7 +97,7 @@ impl Call {
         // The other tab adds ten books.
         let its_own_books = found.books() % 10;
         match self {
-            Get | GetMut | GetMutFlagged | Insert | Update => its_own_books == 2,
+            Get | GetFlagged | GetMut | GetMutFlagged | Insert | Update => its_own_books == 2,
             Clear => its_own_books == 0,
             Flush => found.id == Now::Gone && !found.old_id_opens,
             CycleId => found.id == Now::New && !found.old_id_opens && its_own_books == 1,
@@ -344,7 +350,7 @@ async fn meanwhile(call: Call, other: &str) -> (StatusCode, Found) {
 #[tokio::test]
 async fn what_is_kept_of_two_tabs() {
     let mut rows =
-        vec![row(&["", "adds to the same key", "sets another key", "signs out (flush)"])];
+        vec![row(&["", "the other adds books", "the other sets a note", "the other signs out"])];
     for call in CALLS {
         let (_, same) = meanwhile(call, "/ten-books").await;
         let (_, other) = meanwhile(call, "/note").await;

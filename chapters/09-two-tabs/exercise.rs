@@ -35,7 +35,8 @@ async fn start(session: Session) -> Result<(), Error> {
 
 async fn add_book(session: Session) -> Result<StatusCode, Error> {
     // TODO: by the time the book is added, this answer is old.
-    // Hint: what the closure is given is the value that is stored when it is its turn.
+    // Hint: what the closure is given is the value that is stored when it is its turn. It may run
+    // again, and the last run counts: let each run set a variable outside of it, and never add to one.
     let is_full = session.get::<u32>(BOOKS)?.unwrap_or(0) >= MOST;
     if !is_full {
         session.update(BOOKS, |books: &mut u32| *books += 1).await?;

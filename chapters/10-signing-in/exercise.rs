@@ -31,8 +31,9 @@ pub fn app() -> Router {
 async fn sign_in(session: Session, Form(form): Form<SignIn>) -> Result<(), Error> {
     // TODO: after this, the id from before must open nothing. What a visitor had before signing in
     // stays, but of what another reader has left, nothing does.
-    // Hint: Django's `login()` asks whether another reader is signed in. Then it flushes the session;
-    // otherwise it cycles the id.
+    // Hint: first ask who is signed in. The chapter reads what is to stay, flushes in any case, and
+    // stores it again, unless another reader was signed in. Django's `login()` passes the check, too:
+    // it flushes if another reader is signed in, and otherwise cycles the id.
     session.insert(READER, form.name)
 }
 

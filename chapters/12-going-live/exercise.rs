@@ -2,7 +2,7 @@
 //!
 //! This site has a proxy at 10.0.0.1, which speaks https with the visitors. The site sees plain http,
 //! and asks `X-Forwarded-Proto` how the visitor came. But it asks every sender, so a visitor who comes
-//! past the proxy can make the header up. And each health check makes a session.
+//! around the proxy can make the header up. And each health check makes a session.
 //!
 //! Run: `just exercise 12`
 
