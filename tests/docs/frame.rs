@@ -32,7 +32,7 @@ use crate::markers::Marker;
 use crate::{items, sources};
 
 /// How the time for a page is estimated; docs/README.md says it to the reader.
-const WORDS_A_MINUTE: usize = 150;
+const WORDS_A_MINUTE: usize = 120;
 const LINES_OF_CODE_A_MINUTE: usize = 10;
 const MINUTES_FOR_THE_EXERCISE: usize = 10;
 

@@ -43,8 +43,8 @@ fn the_time_grows_with_words_and_with_lines_of_rust_and_with_nothing_else() {
     let minutes = |text: &str| crate::frame::minutes(&page(text));
     assert_eq!(minutes(""), 10);
     assert_eq!(minutes("One."), 15);
-    assert_eq!(minutes(&"one, - <!-- two --> ".repeat(750)), 15);
-    assert_eq!(minutes(&"`one` ".repeat(751)), 20);
+    assert_eq!(minutes(&"one, - <!-- two --> ".repeat(600)), 15);
+    assert_eq!(minutes(&"`one` ".repeat(601)), 20);
     let code = |language: &str, lines: usize| {
         format!("```{language}\n{}```\n", "let x = 1;\n\n".repeat(lines))
     };
@@ -52,7 +52,7 @@ fn the_time_grows_with_words_and_with_lines_of_rust_and_with_nothing_else() {
     assert_eq!(minutes(&code("rust,ignore", 51)), 20);
     assert_eq!(minutes(&code("http", 999)), 10);
     // Five minutes, in two halves.
-    assert_eq!(minutes(&format!("{}\n{}", "one ".repeat(375), code("rust", 25))), 15);
+    assert_eq!(minutes(&format!("{}\n{}", "one ".repeat(300), code("rust", 25))), 15);
 }
 
 #[test]
