@@ -178,7 +178,7 @@ async fn until_a_date_whatever_is_changed_before() {
     visitor.post("/expiry/date", &[("date", &date)]).await;
     visitor.follow().await;
     assert_eq!(visitor.page().texts("#stored"), [&*shown]);
-    assert!(visitor.page().text().contains(&format!(", until {shown}.")));
+    assert!(visitor.page().text().contains(&format!("until {shown}.")));
 
     visitor.post("/bookmark", &[]).await;
     visitor.follow().await;

@@ -3,6 +3,8 @@
 //! Run: `just run chapter-6`
 //! Try: choose 60 idle seconds, and for a minute do nothing but reload.
 
+mod dates;
+
 use std::sync::Arc;
 
 use askama::Template;
@@ -14,25 +16,12 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
     routing::{get, post},
 };
+use dates::{Problem, in_words, length};
 use serde::Deserialize;
 use sessions::{Error, Expiry, Session, SessionLayer, Store};
 use site::Form;
-use time::{
-    Duration, OffsetDateTime, PrimitiveDateTime, format_description::StaticFormatDescription,
-    macros::format_description,
-};
 
 const BOOKMARK: &str = "bookmark";
-
-/// Whatever a browser is told, it keeps no cookie for longer (RFC 6265bis section 5.5).
-const LONGEST: Duration = Duration::days(400);
-
-/// As `<input type="datetime-local">` sends it: without seconds if they are zero.
-const FORM_DATE: StaticFormatDescription =
-    format_description!("[year]-[month]-[day]T[hour]:[minute][optional [:[second]]]");
-const PAGE_DATE: StaticFormatDescription = format_description!(
-    "[day padding:none] [month repr:long] [year], [hour]:[minute]:[second] UTC"
-);
 
 /// The whole chapter. With `save_every_request`, reading counts as activity.
 pub fn app(store: impl Store + Clone, save_every_request: bool) -> Router {
@@ -74,15 +63,16 @@ async fn end_when_idle(
     State(state): State<AppState>,
     Form(form): Form<Idle>,
 ) -> Result<Response, Error> {
-    let seconds = form.seconds.trim().parse().ok();
-    let seconds = seconds.filter(|seconds| (1..=LONGEST.whole_seconds()).contains(seconds));
-    let Some(seconds) = seconds else {
-        let problem = Problem::NotSeconds(form.seconds.clone());
-        let typed = Typed { seconds: form.seconds, problem: Some(problem), ..Typed::default() };
-        return state.refuse(&session, typed).await;
-    };
-    session.set_expiry(Some(Expiry::OnInactivity(Duration::seconds(seconds))));
-    Ok(Redirect::to("/").into_response())
+    match dates::idle_time(&form.seconds) {
+        Ok(idle_time) => {
+            session.set_expiry(Some(Expiry::OnInactivity(idle_time)));
+            Ok(Redirect::to("/").into_response())
+        }
+        Err(problem) => {
+            let typed = Typed { seconds: form.seconds, problem: Some(problem), ..Typed::default() };
+            state.refuse(&session, typed).await
+        }
+    }
 }
 
 async fn end_at_date(
@@ -90,7 +80,7 @@ async fn end_at_date(
     State(state): State<AppState>,
     Form(form): Form<Until>,
 ) -> Result<Response, Error> {
-    match future(&form.date) {
+    match dates::future(&form.date) {
         Ok(date) => {
             session.set_expiry(Some(Expiry::AtDateTime(date)));
             Ok(Redirect::to("/").into_response())
@@ -102,37 +92,9 @@ async fn end_at_date(
     }
 }
 
-/// The moment that a visitor typed, if a session can end then.
-fn future(typed: &str) -> Result<OffsetDateTime, Problem> {
-    let date = PrimitiveDateTime::parse(typed.trim(), FORM_DATE)
-        .map_err(|_| Problem::NotADate(typed.to_owned()))?;
-    // A form knows no time zone, so the page says that this one is in UTC.
-    let date = date.assume_utc();
-    let now = OffsetDateTime::now_utc();
-    match date > now && date <= now + LONGEST {
-        true => Ok(date),
-        false => Err(Problem::OutOfReach(in_words(date))),
-    }
-}
-
 async fn end_by_default(session: Session) -> Redirect {
     session.set_expiry(None);
     Redirect::to("/")
-}
-
-/// To the second above, as the store keeps it.
-fn in_words(date: OffsetDateTime) -> String {
-    let date = date.saturating_add(Duration::nanoseconds(999_999_999)).truncate_to_second();
-    date.format(PAGE_DATE).expect("a date has all of these parts")
-}
-
-/// A length of time in its largest whole unit: `14 days`, `30 minutes`, `90 seconds`.
-fn length(seconds: u64) -> String {
-    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-    let whole = units.iter().find(|(unit, _)| seconds.is_multiple_of(*unit) && seconds > 0);
-    let (unit, name) = whole.unwrap_or(&units[3]);
-    let count = seconds / unit;
-    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
 #[derive(Clone)]
@@ -186,8 +148,8 @@ struct Home {
     /// When the stored record ends; `None` for a visitor who has none.
     stored_date: Option<String>,
     ends_with_browser: bool,
-    /// How long a change would let the session last.
-    length: String,
+    /// How long a change would let the session last, if that is a round number.
+    length: Option<String>,
     /// When that would be.
     date: String,
     typed: Typed,
@@ -205,15 +167,4 @@ impl Default for Typed {
     fn default() -> Self {
         Typed { seconds: "60".to_owned(), date: String::new(), problem: None }
     }
-}
-
-/// What a visitor typed that cannot be the end of a session.
-#[derive(Debug, thiserror::Error)]
-enum Problem {
-    #[error("“{0}” is not a number of seconds from 1 to 34560000, which is 400 days.")]
-    NotSeconds(String),
-    #[error("“{0}” is not a date of the calendar and a time.")]
-    NotADate(String),
-    #[error("{0} is not within the next 400 days.")]
-    OutOfReach(String),
 }
