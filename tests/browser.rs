@@ -60,6 +60,7 @@ const STORIES: &[Story] = stories![
     stories::forgetting_removes_the_cookie,
     stories::an_edited_cookie_is_believed,
     stories::the_browser_holds_an_id_and_not_the_car,
+    stories::a_lesson_ticks_off_what_was_done,
     stories::two_windows_share_a_car,
     stories::a_private_window_has_no_car,
     stories::a_session_cookie_goes_when_the_browser_closes,

@@ -173,6 +173,37 @@ fn the_inspector_is_announced_and_can_be_left_out() {
     assert!(!get(server.address(), "/", "").page.contains("/inspector"));
 }
 
+#[test]
+fn every_program_has_its_lesson_and_can_leave_it_out() {
+    let all = chapters();
+    for &number in &all {
+        let folder = folder();
+        let server = Server::start(&mut chapter_in(&folder, number));
+        // All pages have it, also that of an unknown address.
+        let page = get(server.address(), "/nowhere", "").page;
+        let chapter = format!("<strong>Chapter {number}</strong> of {}:", all.len());
+        assert!(page.contains(&chapter), "chapter {number}: {page}");
+        assert!(
+            page.contains(&format!("· Chapter {number}: ")),
+            "its title says the chapter: {page}"
+        );
+        assert_eq!(page.matches("<li><span>").count(), 3, "chapter {number}: {page}");
+
+        let links: Vec<&str> = page.split("href=\"").skip(1).collect();
+        let links = links.iter().filter_map(|rest| rest.split('"').next());
+        let read: Vec<&str> = links.filter(|link| link.starts_with("/read/")).collect();
+        assert_eq!(read.len(), 2, "the page and the source of chapter {number}: {read:?}");
+        for link in read {
+            assert_eq!(get(server.address(), link, "").status, 200, "{link}");
+        }
+    }
+
+    let server = Server::start(chapter(1).arg("--no-lesson"));
+    let page = get(server.address(), "/", "").page;
+    assert!(!page.contains("/read/") && !page.contains("Try this"), "{page}");
+    assert_eq!(get(server.address(), "/read/docs/01-raw-cookies.md", "").status, 404);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_page_that_waits_for_news_does_not_hold_up_the_end() {

@@ -88,6 +88,27 @@ pub async fn the_browser_holds_an_id_and_not_the_car() {
     assert_eq!(same.value(), cookie.value());
 }
 
+pub async fn a_lesson_ticks_off_what_was_done() {
+    let site = Site::open(2);
+    let visitor = Chromium::start().await;
+    let window = visitor.window(&site).await;
+    let done = "return document.querySelectorAll('.steps .done').length";
+    window.visit("/").await;
+    assert_eq!(window.run("return document.title").await, "My car · Chapter 2: My car");
+    assert_eq!(window.run(done).await, 0);
+
+    set_car(&window, "beetle").await;
+    assert_eq!(window.run(done).await, 1);
+    window.follow("Everything").await;
+    assert_eq!(window.run(done).await, 2);
+    let private = visitor.private_window(&site).await;
+    private.visit("/").await;
+    assert_eq!(private.run(done).await, 3);
+
+    window.follow("Read the chapter").await;
+    assert_eq!(window.heading().await, "2 My car");
+}
+
 pub async fn two_windows_share_a_car() {
     let site = Site::open(2);
     let visitor = Chromium::start().await;
