@@ -7,6 +7,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use tempfile::TempDir;
@@ -15,14 +16,21 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a folder around tests/")
 }
 
+/// One copy at a time: all are compiled into target/copy, and cargo takes each for the same packages.
+static ONLY_COPY: Mutex<()> = Mutex::new(());
+
 /// The repository in another folder, for changes that are not meant to stay.
-struct Copy(TempDir);
+struct Copy(
+    TempDir,
+    #[expect(dead_code, reason = "held until the copy goes")] MutexGuard<'static, ()>,
+);
 
 impl Copy {
     fn new() -> Copy {
+        let only = ONLY_COPY.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = TempDir::new().expect("an empty folder");
         copy_folder(root(), folder.path()).expect("the repository can be copied");
-        Copy(folder)
+        Copy(folder, only)
     }
 
     fn path(&self, file: &str) -> PathBuf {
