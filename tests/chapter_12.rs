@@ -240,6 +240,17 @@ fn behind_a_proxy_the_inspector_is_refused() {
     );
 }
 
+#[test]
+fn behind_a_proxy_no_visitor_sees_the_lesson() {
+    let folder = TempDir::new().expect("an empty folder");
+    let mut command = chapter(12);
+    command.current_dir(&folder).args(["--behind-proxy", "127.0.0.1", "--no-inspector"]);
+    let server = programs::Server::start(&mut command);
+    let page = programs::get(server.address(), "/read/docs/12-going-live.md", "");
+    // With a lesson, this would be the docs page. So the site answers: not by http.
+    assert_eq!(page.status, 403, "{}", page.page);
+}
+
 fn error_of(command: &mut std::process::Command) -> String {
     let output = command.output().expect("it starts");
     assert_eq!(output.status.code(), Some(1));

@@ -5,7 +5,7 @@ use time::{
     macros::format_description,
 };
 
-/// Whatever a browser is told, it keeps no cookie for longer (RFC 6265bis section 5.5).
+/// A browser keeps no cookie for longer, even if it is told to (RFC 6265bis section 5.5).
 const LONGEST: Duration = Duration::days(400);
 
 /// As `<input type="datetime-local">` sends it: without seconds if they are zero.

@@ -70,7 +70,7 @@ if [ -z "${CHAPTER_12:-}" ]; then
 fi
 start() { # The new server's process is in $server, and its address in $address.
   local log="$folder/server-$1.log"
-  "$CHAPTER_12" --port 0 --behind-proxy 127.0.0.1 --no-inspector --no-lesson --drain 1 --metrics-port 0 \
+  "$CHAPTER_12" --port 0 --behind-proxy 127.0.0.1 --no-inspector --drain 1 --metrics-port 0 \
     --database "$folder/library.sqlite" >"$log" 2>&1 &
   server=$!
   until address=$(grep -o 'Open http://[0-9.:]*' "$log" 2>/dev/null | cut -d/ -f3) &&

@@ -74,6 +74,8 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         // To the inspector, all visitors of a proxy on this machine seem to be on this machine.
         return Err("behind a proxy, all visitors could open /inspector: say --no-inspector".into());
     }
+    // What is for the reader of this repository is not for the visitors of a site.
+    let lesson = (!proxies.are_there()).then(lesson::lesson);
     let library = Catalog::open(&options.database).await?;
     let devices = Devices::open(&library).await?;
 
@@ -95,10 +97,7 @@ async fn serve(options: Options) -> Result<ExitCode, Box<dyn Error>> {
         chapter_12::app(library.clone(), devices, attempts, sessions, proxies, readiness.clone());
     let drain = Duration::from_secs(options.drain);
     let app = inspector.watch(app);
-    let code = options
-        .server
-        .serve_and_drain(app, lesson::lesson(), drain, move || readiness.leave())
-        .await;
+    let code = options.server.serve_and_drain(app, lesson, drain, move || readiness.leave()).await;
 
     if let Some(store) = store {
         store.close().await;

@@ -147,7 +147,7 @@ impl Window {
         self.client.delete_all_cookies().await.expect("the browser removes its cookies");
     }
 
-    /// Removes all cookies of all sites, as a visitor may, whatever page is shown.
+    /// Removes all cookies of all sites, as a visitor may, on any page.
     pub async fn forget_all_cookies(&self) {
         tell(&self.client, "Network.clearBrowserCookies", json!({})).await;
     }

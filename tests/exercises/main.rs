@@ -39,7 +39,7 @@ enum Format {
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
-        // Whatever the answers are: to look at them has worked.
+        // Right or wrong answers: to look at them has worked.
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
