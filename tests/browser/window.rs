@@ -10,7 +10,10 @@ use fantoccini::{
     error::CmdError,
 };
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use crate::chromium::tell;
 
@@ -228,6 +231,18 @@ impl Pressed {
 
 /// Waits for a page without the mark.
 async fn arrive(client: &Client) {
-    let next = client.wait().at_most(LONG).every(OFTEN);
-    next.for_element(Locator::Css("html:not([data-left])")).await.expect("the next page comes");
+    let next = Locator::Css("html:not([data-left])");
+    let arrived = async {
+        loop {
+            match client.find(next).await {
+                Ok(_) => return,
+                // Chromedriver says the second of a page that leaves while it looks.
+                Err(error) if error.is_no_such_element() => {}
+                Err(CmdError::NotW3C(Value::String(said))) if said == "aborted by navigation" => {}
+                Err(error) => panic!("no next page: {error}"),
+            }
+            sleep(OFTEN).await;
+        }
+    };
+    timeout(LONG, arrived).await.expect("the next page comes");
 }
