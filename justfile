@@ -48,7 +48,7 @@ two-servers store="sqlite:library.sqlite":
 live store="":
     bash chapters/12-going-live/live.sh {{ quote(store) }}
 
-# Run the tests in a real browser; they need Chromium, chromedriver and: npm ci --prefix tests/browser
+# Run the tests in a real browser; they need Chromium and: npm ci --prefix tests/browser
 browser:
     cargo test --package tests --test browser
 

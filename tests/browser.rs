@@ -1,16 +1,16 @@
-//! The promises of the chapters, kept in a real browser: Chromium, driven through WebDriver.
+//! The promises of the chapters, kept in a real browser: Chromium, driven through its DevTools.
 //!
 //! Run: `just browser`, that is `cargo test -p tests --test browser`
 //! Pictures of the docs: `just screenshots`, that is
 //! `cargo test -p tests --test browser -- --ignored screenshots`
 //!
-//! Needs Chromium and its chromedriver on the `PATH`, and axe-core for the accessibility checks:
+//! Needs Chromium (or Chrome) on the `PATH`, and axe-core for the accessibility checks:
 //! `npm ci --prefix tests/browser`. Where one is missing, its tests are ignored and a line says
 //! so. With `TEST_BROWSER=1`, as in CI, they fail instead.
 
 use std::{env, process::ExitCode, sync::Arc};
 
-use chromium::{Chromium, Driver};
+use chromium::Chromium;
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Runtime;
 
@@ -20,6 +20,8 @@ mod accessibility;
 mod attacks;
 #[path = "browser/chromium.rs"]
 mod chromium;
+#[path = "browser/devtools.rs"]
+mod devtools;
 #[path = "browser/keyboard.rs"]
 mod keyboard;
 #[path = "browser/pictures.rs"]
@@ -116,18 +118,14 @@ fn main() -> ExitCode {
 
     let runtime = Arc::new(Runtime::new().expect("threads for the tests"));
     let required = env::var("TEST_BROWSER").is_ok_and(|value| value == "1");
-    // The driver lives as long as the tests run.
-    let (driver, missing) = match arguments.list {
-        true => (None, None),
-        false => match runtime.block_on(start()) {
-            Ok(driver) => {
-                // One call of cargo for all of them, before the stories ask for one each.
-                programs::chapters();
-                (Some(driver), None)
-            }
-            Err(missing) => (None, Some(missing)),
-        },
+    let missing = match arguments.list {
+        true => None,
+        false => runtime.block_on(Chromium::is_there()).err(),
     };
+    if missing.is_none() && !arguments.list {
+        // One call of cargo for all of them, before the stories ask for one each.
+        programs::chapters();
+    }
     let axe_missing = missing.clone().or_else(accessibility::missing);
     if let (Some(what), false) = (&axe_missing, required || arguments.list) {
         let others = if missing.is_some() { STORIES.len() } else { 0 };
@@ -142,15 +140,8 @@ fn main() -> ExitCode {
     trials.extend(PICTURES.iter().map(|story| trial(story, &runtime, &missing, true)));
 
     let conclusion = libtest_mimic::run(&arguments, trials);
-    drop(driver);
+    runtime.block_on(Chromium::end_all());
     conclusion.exit_code()
-}
-
-/// Starts chromedriver and sees whether Chromium comes.
-async fn start() -> Result<Driver, String> {
-    let driver = Driver::start()?;
-    Chromium::is_there().await?;
-    Ok(driver)
 }
 
 /// A story as a test, which fails with what is missing if it runs all the same.

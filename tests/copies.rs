@@ -204,7 +204,7 @@ fn a_new_chapter_is_picked_up_by_all() {
         "[[test]]\nname = \"server\"",
         "[[test]]\nname = \"chapter_99\"\npath = \"chapter_99.rs\"\n\n",
     );
-    add("tests/Cargo.toml", "fantoccini", "chapter-99 = { path = \"../chapters/99-again\" }\n");
+    add("tests/Cargo.toml", "futures-util", "chapter-99 = { path = \"../chapters/99-again\" }\n");
     add(
         "tests/exercises.rs",
         "#[tokio::test]\nasync fn the_solution_of_chapter_1_passes",

@@ -1,9 +1,12 @@
 //! Who uses no mouse reaches everything, and sees where they are.
 
-use fantoccini::key::Key;
 use serde::Deserialize;
 
-use crate::{chromium::Chromium, site::Site, window::Window};
+use crate::{
+    chromium::Chromium,
+    site::Site,
+    window::{Key, Window},
+};
 
 /// The pages on which there is something to press.
 const PAGES: [(u32, &[&str]); 11] = [
@@ -99,7 +102,7 @@ pub async fn a_car_is_set_by_keyboard_alone() {
     // The link to the content, three links of the lesson, five of the site, the field.
     window.keys([Key::Tab; 10]).await;
     // What is in the field is selected on arrival, so typing replaces it.
-    window.keys("beetle".chars()).await;
+    window.keys("beetle".chars().map(Key::Letter)).await;
     window.key_to_next_page(Key::Enter).await;
 
     assert_eq!(window.lead().await, "Your session remembers your car: beetle.");

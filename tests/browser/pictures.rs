@@ -35,7 +35,7 @@ const STYLE: &[u8] = include_bytes!("../../shared/site/src/style.css");
 const SHOWS: &str = "Shows";
 
 pub async fn the_docs_show_the_pages_as_they_are() {
-    for picture in pictures().await {
+    for picture in pictures(false).await {
         let file = picture.file();
         let shown = fs::read(&file).ok().and_then(|png| shown_by(&png));
         let shown = shown.unwrap_or_default();
@@ -45,7 +45,7 @@ pub async fn the_docs_show_the_pages_as_they_are() {
 
 /// Makes the pictures.
 pub async fn screenshots() {
-    for picture in pictures().await {
+    for picture in pictures(true).await {
         let file = picture.file();
         fs::create_dir_all(file.parent().expect("a folder")).expect("the folder can be made");
         fs::write(&file, picture.into_file()).expect("the file can be written");
@@ -53,8 +53,9 @@ pub async fn screenshots() {
     }
 }
 
-async fn pictures() -> Vec<Picture> {
-    let visitor = Chromium::start().await.in_sight();
+/// Everything that they show, and how it looks, if the windows are in sight.
+async fn pictures(in_sight: bool) -> Vec<Picture> {
+    let visitor = Chromium::start().await.in_sight(in_sight);
     let mut pictures = Vec::new();
 
     let site = Site::open(1);
@@ -63,9 +64,7 @@ async fn pictures() -> Vec<Picture> {
         window.visit("/").await;
     }
     pictures.push(Picture::take("01-raw-cookies", &window, WIDTH).await);
-    let mut cookie = window.cookie("visits").await.expect("it is kept");
-    cookie.set_value("999999");
-    window.set_cookie(cookie).await;
+    window.edit_cookie("visits", "999999").await;
     window.visit("/").await;
     pictures.push(inspected("01-inspector", &window, "GET /").await);
     window.forget_cookies().await;
@@ -101,7 +100,7 @@ async fn pictures() -> Vec<Picture> {
     pictures.push(Picture::take("what-just-happened", &window, 1280).await);
     window.forget_cookies().await;
 
-    let refuser = Chromium::refusing_cookies().await.in_sight();
+    let refuser = Chromium::refusing_cookies().await.in_sight(in_sight);
     let site = Site::open(5);
     let window = refuser.window(&site).await;
     window.visit("/counter").await;
@@ -244,7 +243,7 @@ struct Picture {
     name: &'static str,
     /// The text of the page, and a fingerprint of how it looks.
     shows: String,
-    screenshot: Vec<u8>,
+    screenshot: Option<Vec<u8>>,
 }
 
 impl Picture {
@@ -272,7 +271,8 @@ impl Picture {
 
     /// The screenshot as a file of few bytes, which says what it shows.
     fn into_file(self) -> Vec<u8> {
-        let mut decoder = Decoder::new(Cursor::new(&self.screenshot));
+        let screenshot = self.screenshot.expect("its window is in sight");
+        let mut decoder = Decoder::new(Cursor::new(&screenshot));
         decoder.set_transformations(Transformations::ALPHA);
         let mut reader = decoder.read_info().expect("a PNG file");
         let mut pixels = vec![0; reader.output_buffer_size().expect("it fits into memory")];
