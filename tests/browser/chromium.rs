@@ -5,7 +5,7 @@ use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::Duration,
 };
@@ -50,6 +50,9 @@ enum Cookies {
     None,
 }
 
+/// Those with a profile that a story has left, and no other has taken yet.
+static LEFT: Mutex<Vec<Arc<Process>>> = Mutex::new(Vec::new());
+
 /// Those that stories share.
 static SHARED: tokio::sync::Mutex<Vec<Arc<Process>>> = tokio::sync::Mutex::const_new(Vec::new());
 
@@ -71,8 +74,12 @@ impl Chromium {
 
     /// One that keeps and sends all cookies, and that can be closed and started again.
     pub async fn with_a_profile() -> Chromium {
-        let process = Process::start(Cookies::All).await.expect("Chromium starts");
-        Chromium::of(Arc::new(process), None)
+        let left = lock(&LEFT).pop();
+        let process = match left {
+            Some(process) => process,
+            None => Arc::new(Process::start(Cookies::All).await.expect("Chromium starts")),
+        };
+        Chromium::of(process, None)
     }
 
     /// Looks whether there is a Chromium that starts.
@@ -84,8 +91,9 @@ impl Chromium {
         Chromium::shared(Cookies::All).await.map(drop)
     }
 
-    /// Ends those that stories share.
+    /// Ends all of them.
     pub async fn end_all() {
+        lock(&LEFT).clear();
         SHARED.lock().await.clear();
     }
 
@@ -147,13 +155,12 @@ impl Chromium {
         let devtools = self.process.devtools.clone();
         let target = devtools.tell(None, "Target.createTarget", blank).await;
         let id = target["targetId"].as_str().expect("a target has an id").to_owned();
-        self.targets.lock().unwrap_or_else(PoisonError::into_inner).push(id.clone());
+        lock(&self.targets).push(id.clone());
         Window::open(devtools, id, site.address(), self.is_in_sight).await
     }
 
-    fn close_windows(&mut self) {
-        let targets = self.targets.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for target in targets.drain(..) {
+    fn close_windows(&self) {
+        for target in lock(&self.targets).drain(..) {
             let target = json!({ "targetId": target });
             // The next command waits for this one. An error means that the browser has ended.
             let _ = self.process.devtools.send(None, "Target.closeTarget", target);
@@ -165,7 +172,18 @@ impl Drop for Chromium {
     fn drop(&mut self) {
         // Its context stays, empty: to end it while a hidden window closes would end Chromium.
         self.close_windows();
+        if self.context.is_none() && !thread::panicking() {
+            // What a page may store besides cookies is its site's, and each has a port of its own.
+            let forgotten = self.process.devtools.send(None, "Storage.clearCookies", json!({}));
+            if forgotten.is_ok() {
+                lock(&LEFT).push(self.process.clone());
+            }
+        }
     }
+}
+
+fn lock<T>(mutex: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A Chromium that runs, with its profile; it ends when it is dropped.

@@ -15,8 +15,11 @@ use crate::{
 /// The other stories trust in this one.
 pub async fn what_one_story_leaves_behind_no_other_finds() {
     let site = Site::open(2);
-    for _ in 0..2 {
-        let visitor = Chromium::start().await;
+    for has_a_profile in [false, true, false, true] {
+        let visitor = match has_a_profile {
+            true => Chromium::with_a_profile().await,
+            false => Chromium::start().await,
+        };
         let window = visitor.window(&site).await;
         window.visit("/").await;
         assert_eq!(window.lead().await, "Your session remembers no car yet.");
