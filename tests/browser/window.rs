@@ -63,8 +63,8 @@ impl Window {
         let attach = json!({ "targetId": target, "flatten": true });
         let attached = devtools.tell(None, "Target.attachToTarget", attach).await;
         let session = attached["sessionId"].as_str().expect("a session has an id").to_owned();
-        // A page's first frame has the name of its target.
         let address = address.to_owned();
+        // The frame that is the page itself has the name of its target.
         let window = Window { devtools, session, frame: target, address, is_in_sight };
         window.tell("Page.enable", json!({})).await;
         window.tell("Page.setLifecycleEventsEnabled", json!({ "enabled": true })).await;
@@ -130,9 +130,8 @@ impl Window {
     async fn click(&self, kind: &str, text: &str) -> Pressed {
         let script = PLACE.replace("KIND", &quoted(kind)).replace("TEXT", &quoted(text));
         let place: Option<Place> = serde_json::from_value(self.run(&script).await).expect("one");
-        let page = || format!("on {}", self.address);
-        let place = place.unwrap_or_else(|| panic!("there is no “{text}” {}", page()));
-        assert_eq!(place.above, None, "it is above “{text}” {}", page());
+        let place = place.unwrap_or_else(|| panic!("no “{text}” on {}", self.address));
+        assert_eq!(place.above, None, "it is above “{text}” on {}", self.address);
 
         let next = self.next_page();
         for kind in ["mousePressed", "mouseReleased"] {
