@@ -151,7 +151,7 @@ async fn connect(options: &SqliteConnectOptions) -> sqlx::Result<SqliteConnectio
     let start = Instant::now();
     loop {
         match options.connect().await {
-            Err(error) if code(&error) == Some(BUSY) && start.elapsed() < PATIENCE => {
+            Err(error) if code(&error) == Some(BUSY) && start.elapsed() < BUSY_TIMEOUT => {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             done => return done,
