@@ -155,6 +155,8 @@ impl Cluster {
                 .args(["--cluster-enabled", "yes"])
                 // How many milliseconds of silence count as death.
                 .args(["--cluster-node-timeout", "1000"])
+                // A primary waits five seconds for more replicas before it sends its data to the first.
+                .args(["--repl-diskless-sync-delay", "0"])
                 .args(["--cluster-config-file", &format!("nodes-{port}.conf")])
                 .arg("--dir")
                 .arg(folder.path())
