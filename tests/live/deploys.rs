@@ -7,11 +7,12 @@ use std::{
     env,
     fs::{self, File},
     io::{BufRead, BufReader, Write},
+    iter,
     net::TcpListener,
-    process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Output, Stdio},
+    process::{self, Child, ChildStdin, ChildStdout, Command, ExitCode, Output, Stdio},
     sync::{
         Barrier,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU16, Ordering},
     },
     thread,
 };
@@ -67,8 +68,8 @@ pub fn run() -> ExitCode {
         }
     }
     let mut arguments = Arguments::from_args();
-    // Each starts a site of its own, with all its processes.
-    arguments.test_threads = Some(1);
+    // Each starts a site of its own, and waits most of the time: for a server that starts or ends.
+    arguments.test_threads.get_or_insert(6);
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -248,9 +249,14 @@ impl Drop for Live {
     }
 }
 
+/// A port that no other site of this program gets. Below those that the system gives to whoever wants
+/// any: the visitors of another site might get this one before nginx does.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 10000 + process::id() as u16 % 10000;
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let next = || Some(first + NEXT.fetch_add(1, Ordering::Relaxed));
+    iter::from_fn(next).find(is_free).expect("a free port")
 }
 
 /// A browser, as far as curl is one.
