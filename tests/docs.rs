@@ -43,6 +43,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use checks::Finding;
 use markdown::Page;
@@ -81,13 +82,13 @@ const WITHOUT_DOCS: &str = "write `<!-- code: FILE.rs without docs ITEM -->` abo
 
 #[test]
 fn every_marked_block_equals_its_source() {
-    expect_none(checks::drifted_blocks(root(), &pages()), REMEDY);
+    expect_none(checks::drifted_blocks(root(), pages()), REMEDY);
 }
 
 #[test]
 fn every_rust_or_http_fence_names_its_source_or_a_reason() {
     expect_none(
-        checks::unmarked_fences(&pages()),
+        checks::unmarked_fences(pages()),
         "put `<!-- code: … -->` or `<!-- exchange: … -->` above it, or `<!-- no source: why -->`",
     );
 }
@@ -95,7 +96,7 @@ fn every_rust_or_http_fence_names_its_source_or_a_reason() {
 #[test]
 fn every_marked_number_equals_its_source() {
     expect_none(
-        values::drifted_values(root(), &pages()),
+        values::drifted_values(root(), pages()),
         "change the words in the page, or the code; if it was only moved or renamed, change the \
          marker after the words. A number that has no unit in the code is marked before its unit: \
          `500<!-- value: … --> records`",
@@ -104,23 +105,23 @@ fn every_marked_number_equals_its_source() {
 
 #[test]
 fn no_rust_block_shows_a_line_that_rustdoc_hides() {
-    expect_none(rustdoc::shown_hidden_lines(&pages()), WITHOUT_DOCS);
+    expect_none(rustdoc::shown_hidden_lines(pages()), WITHOUT_DOCS);
 }
 
 #[test]
 fn no_rust_block_has_a_doc_comment_of_more_than_five_lines() {
-    expect_none(rustdoc::long_doc_comments(&pages()), WITHOUT_DOCS);
+    expect_none(rustdoc::long_doc_comments(pages()), WITHOUT_DOCS);
 }
 
 #[test]
 fn every_marker_is_well_formed_and_stands_above_a_fence() {
-    expect_none(checks::loose_markers(&pages()), "tests/docs.rs lists the markers");
+    expect_none(checks::loose_markers(pages()), "tests/docs.rs lists the markers");
 }
 
 #[test]
 fn every_link_goes_to_a_file_and_a_heading_that_exist() {
     expect_none(
-        links::dead_links(root(), &pages()),
+        links::dead_links(root(), pages()),
         "a link has to hold on a code host and in the built book",
     );
 }
@@ -128,7 +129,7 @@ fn every_link_goes_to_a_file_and_a_heading_that_exist() {
 #[test]
 fn every_chapter_has_a_page_and_every_page_is_listed() {
     expect_none(
-        links::unlisted_pages(root(), &pages()),
+        links::unlisted_pages(root(), pages()),
         "list each page in docs/SUMMARY.md, each chapter in docs/README.md and README.md too",
     );
 }
@@ -136,29 +137,29 @@ fn every_chapter_has_a_page_and_every_page_is_listed() {
 #[test]
 fn every_chapter_page_goes_from_what_you_see_to_the_questions() {
     let order = format!("the sections are {}", checks::SECTIONS.join(", "));
-    expect_none(checks::disordered_pages(root(), &pages()), &order);
+    expect_none(checks::disordered_pages(root(), pages()), &order);
 }
 
 #[test]
 fn every_chapter_page_says_what_it_takes_shows_its_uses_and_ends_with_three_questions() {
     expect_none(
-        frame::unframed_pages(root(), &pages()),
+        frame::unframed_pages(root(), pages()),
         "tests/docs/frame.rs shows the box and a question; `just docs` changes nothing here",
     );
 }
 
 #[test]
 fn the_teachers_page_has_the_minutes_of_the_pages_and_the_words_of_the_checks() {
-    let findings = teaching::wrong_minutes(root(), &pages());
+    let findings = teaching::wrong_minutes(root(), pages());
     expect_none(findings, "change the minutes, and see whether the timetables still fit");
-    let findings = teaching::sentences_of_no_check(root(), &pages());
+    let findings = teaching::sentences_of_no_check(root(), pages());
     expect_none(findings, "quote what the check in chapters/NN/check.rs says, between “ and ”");
 }
 
 #[test]
 #[ignore = "rewrites the marked blocks of the docs: just docs"]
 fn rewrite_the_marked_blocks() {
-    let (rewritten, failed) = checks::rewrite(root(), &pages()).expect("the docs can be written");
+    let (rewritten, failed) = checks::rewrite(root(), pages()).expect("the docs can be written");
     // `println!` would be swallowed: the test runner shows it only for tests that fail.
     for page in &rewritten {
         writeln!(io::stderr(), "rewrote {page}").expect("standard error is open");
@@ -170,8 +171,11 @@ fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-fn pages() -> Vec<Page> {
-    markdown::read_pages(root()).expect("the docs can be read")
+/// Read once, for all tests.
+fn pages() -> &'static [Page] {
+    static PAGES: LazyLock<Vec<Page>> =
+        LazyLock::new(|| markdown::read_pages(root()).expect("the docs can be read"));
+    &PAGES
 }
 
 /// Fails with all findings of all pages at once, so that one run shows everything there is to do.

@@ -130,7 +130,6 @@ impl Page {
             | Options::ENABLE_STRIKETHROUGH
             | Options::ENABLE_TASKLISTS;
         for (event, span) in Parser::new_ext(&text, options).into_offset_iter() {
-            let line = line_of(&text, span.start);
             match event {
                 // The lines of a block of HTML follow as events of their own, so take it whole.
                 Event::Start(Tag::HtmlBlock) => {
@@ -151,7 +150,7 @@ impl Page {
                 }
                 Event::End(TagEnd::CodeBlock) => in_fence = false,
                 Event::Start(Tag::Heading { level, .. }) => {
-                    heading = Some((line, level, String::new()));
+                    heading = Some((line_of(&text, span.start), level, String::new()));
                 }
                 Event::End(TagEnd::Heading(_)) => {
                     if let Some((line, level, title)) = heading.take() {
@@ -174,6 +173,7 @@ impl Page {
                 Event::Start(
                     Tag::Link { dest_url, title, .. } | Tag::Image { dest_url, title, .. },
                 ) => {
+                    let line = line_of(&text, span.start);
                     let (target, title) = (dest_url.into_string(), title.into_string());
                     page.links.push(Link { line, target, title });
                 }
