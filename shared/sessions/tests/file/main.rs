@@ -14,7 +14,7 @@ mod processes;
 #[cfg(unix)]
 mod rights;
 
-use std::{collections::HashSet, fs, path::Path};
+use std::{fs, path::Path};
 
 use browser::Browser;
 use helpers::{MADE_UP, fresh_folder, garage, get_with_cookie, id_of, open_folder, record, stored};
@@ -60,8 +60,7 @@ async fn a_read_while_another_request_writes_finds_a_whole_record() {
         let found = store.load(&id).await.expect("no half of a record");
         let (record, _) = found.expect("a record");
         let car = record.data["my_car"].as_str().expect("a text");
-        assert_eq!(car.len(), 60_000);
-        assert_eq!(car.bytes().collect::<HashSet<_>>().len(), 1, "of one write, not of two");
+        assert!(car == car[..1].repeat(60_000), "of one write, not of two");
     }
     writer.await.expect("no panic");
 }
