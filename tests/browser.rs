@@ -113,8 +113,8 @@ const PICTURES: &[Story] = stories![pictures::screenshots,];
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Each test has a browser and a server to itself. More at once would wait for each other.
-    arguments.test_threads.get_or_insert(2);
+    // Part of the time a story waits, for a server or for Chromium. That is when others go on.
+    arguments.test_threads.get_or_insert(4);
 
     let runtime = Arc::new(Runtime::new().expect("threads for the tests"));
     let required = env::var("TEST_BROWSER").is_ok_and(|value| value == "1");

@@ -274,14 +274,19 @@ async fn launch(profile: &Path) -> Result<(Child, DevTools), String> {
         "--disable-component-update",
         "--disable-default-apps",
         "--disable-extensions",
-        // Each of these is a process: for a page that may come, and for parts of Chromium's own window.
-        "--disable-features=SpareRendererForSitePerProcess,WebUIOmniboxPopup,WebUIOmniboxAimPopup",
+        // A process for a page that may come, two for parts of Chromium's own window, and for each
+        // page a new frame in its window.
+        "--disable-features=SpareRendererForSitePerProcess,WebUIOmniboxPopup,WebUIOmniboxAimPopup,RenderDocument",
         "--disable-gpu",
         "--disable-quic",
         "--disable-sync",
         "--in-process-gpu",
         "--no-default-browser-check",
         "--no-first-run",
+        // A process for each site keeps them apart in memory. Which cookies go along is decided
+        // elsewhere, in the browser.
+        "--disable-site-isolation-trials",
+        "--renderer-process-limit=2",
         // It asks the system for no place to keep secrets in.
         "--password-store=basic",
         "--use-mock-keychain",
