@@ -313,8 +313,8 @@ const LOOKS: [(&str, (u32, u32), &str, &str); 3] = [
 
 /// The violations of axe-core's rules, with the HTML of each place.
 ///
-/// There is no sound or film in the pages, which `preload` would wait for, and nobody reads the
-/// selectors, which are found for places without a violation, too.
+/// There is no sound or film in the pages, which `preload` would wait for. The selectors are not
+/// read, and to find them takes time for each place without a violation, too.
 const FIND: &str = "return axe.run({
     resultTypes: ['violations'], preload: false, selectors: false, runOnly: RULES
 }).then(({ violations }) =>

@@ -5,11 +5,12 @@ use std::{
     io::{self, BufRead, BufReader, ErrorKind, Read},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     thread,
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -74,7 +75,7 @@ impl Chromium {
 
     /// One that keeps and sends all cookies, and that can be closed and started again.
     pub async fn with_a_profile() -> Chromium {
-        let left = lock(&LEFT).pop();
+        let left = LEFT.lock().pop();
         let process = match left {
             Some(process) => process,
             None => Arc::new(Process::start(Cookies::All).await.expect("Chromium starts")),
@@ -93,7 +94,7 @@ impl Chromium {
 
     /// Ends all of them.
     pub async fn end_all() {
-        lock(&LEFT).clear();
+        LEFT.lock().clear();
         SHARED.lock().await.clear();
     }
 
@@ -155,12 +156,12 @@ impl Chromium {
         let devtools = self.process.devtools.clone();
         let target = devtools.tell(None, "Target.createTarget", blank).await;
         let id = target["targetId"].as_str().expect("a target has an id").to_owned();
-        lock(&self.targets).push(id.clone());
+        self.targets.lock().push(id.clone());
         Window::open(devtools, id, site.address(), self.is_in_sight).await
     }
 
     fn close_windows(&self) {
-        for target in lock(&self.targets).drain(..) {
+        for target in self.targets.lock().drain(..) {
             let target = json!({ "targetId": target });
             // The next command waits for this one. An error means that the browser has ended.
             let _ = self.process.devtools.send(None, "Target.closeTarget", target);
@@ -176,14 +177,10 @@ impl Drop for Chromium {
             // What a page may store besides cookies is its site's, and each has a port of its own.
             let forgotten = self.process.devtools.send(None, "Storage.clearCookies", json!({}));
             if forgotten.is_ok() {
-                lock(&LEFT).push(self.process.clone());
+                LEFT.lock().push(self.process.clone());
             }
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<Vec<T>>) -> MutexGuard<'_, Vec<T>> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A Chromium that runs, with its profile; it ends when it is dropped.
@@ -328,7 +325,7 @@ async fn launch(profile: &Path) -> Result<(Child, DevTools), String> {
         let _ = running.wait();
         return Err(format!("Chromium does not start: {said}"));
     };
-    // It would wait if nobody read what it goes on to say.
+    // It goes on to say things, and would wait for a reader.
     thread::spawn(move || io::copy(&mut output, &mut io::sink()));
     Ok((running, DevTools::connect(&address).await?))
 }

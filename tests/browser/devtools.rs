@@ -4,12 +4,13 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use futures_util::{SinkExt, StreamExt};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio_tungstenite::{connect_async, tungstenite::Message};
@@ -23,7 +24,8 @@ pub struct DevTools {
     commands: mpsc::UnboundedSender<Message>,
     last: Arc<AtomicU64>,
     waiting: Waiting,
-    events: broadcast::Sender<Event>,
+    /// The connection has the strong one: with it, the events end.
+    events: broadcast::WeakSender<Event>,
 }
 
 /// Who waits for the answer to the command of this number.
@@ -56,9 +58,10 @@ impl DevTools {
         let (commands, mut queue) = mpsc::unbounded_channel();
         let waiting = Waiting::default();
         let (events, _) = broadcast::channel(EVENTS);
+        let weak_events = events.downgrade();
 
         tokio::spawn({
-            let (waiting, events) = (waiting.clone(), events.clone());
+            let waiting = waiting.clone();
             async move {
                 loop {
                     tokio::select! {
@@ -78,10 +81,10 @@ impl DevTools {
                 }
                 // No answer can come any more: none to who asks from now on, and none to who waits.
                 drop(queue);
-                lock(&waiting).clear();
+                waiting.lock().clear();
             }
         });
-        Ok(DevTools { commands, last: Arc::default(), waiting, events })
+        Ok(DevTools { commands, last: Arc::default(), waiting, events: weak_events })
     }
 
     /// Sends a command to the browser, or to the page of this session. Its answer may be waited for.
@@ -97,7 +100,7 @@ impl DevTools {
     ) -> Result<oneshot::Receiver<Answer>, String> {
         let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let (answer, comes) = oneshot::channel();
-        lock(&self.waiting).insert(number, answer);
+        self.waiting.lock().insert(number, answer);
         let mut command = json!({ "id": number, "method": method, "params": parameters });
         if let Some(session) = session {
             command["sessionId"] = session.into();
@@ -121,9 +124,9 @@ impl DevTools {
         self.ask(session, method, parameters).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// What it says from now on.
+    /// What it says from now on, until it ends.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+        self.events.upgrade().expect(ENDED).subscribe()
     }
 }
 
@@ -134,18 +137,14 @@ fn hear(mut said: Value, waiting: &Waiting, events: &broadcast::Sender<Event>) {
             Some(error) => Err(error["message"].as_str().unwrap_or_default().to_owned()),
             None => Ok(said["result"].take()),
         };
-        if let Some(waits) = lock(waiting).remove(&number) {
+        if let Some(waits) = waiting.lock().remove(&number) {
             // An error means that the one who waited has gone.
             let _ = waits.send(answer);
         }
     } else if let Some(method) = said["method"].as_str() {
         let method = method.to_owned();
         let session = said["sessionId"].as_str().map(str::to_owned);
-        // An error means that there is none to hear it.
+        // An error means that no window listens.
         let _ = events.send(Event { method, session, parameters: said["params"].take() });
     }
-}
-
-fn lock(waiting: &Waiting) -> MutexGuard<'_, HashMap<u64, oneshot::Sender<Answer>>> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }

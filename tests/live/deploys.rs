@@ -249,8 +249,8 @@ impl Drop for Live {
     }
 }
 
-/// A port that no other site of this program gets. Below those that the system gives to whoever wants
-/// any: the visitors of another site might get this one before nginx does.
+/// A port that no other site of this program gets. It is below those that the system gives to a
+/// connection: a visitor of another site might get one of these before nginx does.
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let first = 10000 + process::id() as u16 % 10000;
